@@ -1,0 +1,1 @@
+//! What happens next? Deciding, planners and the worker loop; the outside world is behind ports.

@@ -1,0 +1,1 @@
+//! What happened? Events, their exact bytes, and a run as a fold over them.

@@ -1,0 +1,1 @@
+//! What is allowed? Principals, decisions, approvals and budgets.

@@ -1,0 +1,1 @@
+//! How is it proven? The Merkle log, checkpoints, statements, bundles and verify.

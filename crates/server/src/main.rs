@@ -1,0 +1,2 @@
+//! How is it put together? Configuration, wiring and main.
+fn main() {}

@@ -1,0 +1,1 @@
+//! How is it reached? The gateway, REST, events, MCP descriptions, command line and reference.

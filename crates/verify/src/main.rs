@@ -1,0 +1,2 @@
+//! Checks a bundle offline, with no server code.
+fn main() {}
