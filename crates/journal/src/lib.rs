@@ -4,11 +4,13 @@
 //! an auditor compiles it to check a record.
 
 mod digest;
+mod entry;
 mod event;
 mod ids;
 mod time;
 
 pub use digest::{Digest, NotADigest};
+pub use entry::Entry;
 pub use event::*;
 pub use ids::*;
 pub use time::{NotATime, Timestamp};
