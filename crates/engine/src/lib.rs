@@ -1,1 +1,5 @@
-//! What happens next? Deciding, planners and the worker loop; the outside world is behind ports.
+//! What happens next?
+//!
+//! Pure decisions, planners, and the loop that carries them out. The outside world is behind [`ports`].
+
+pub mod ports;
