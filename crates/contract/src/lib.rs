@@ -3,6 +3,25 @@
 //! Contract files, their model, the registry that finds them, validation, lint and compatibility.
 //! This room reads the text it is given and never the network, the clock or a database.
 
+mod coerce;
+mod digest;
+pub mod errors;
+pub mod finding;
+pub mod load;
 pub mod model;
+mod operation;
+mod references;
+mod registry;
+mod suggest;
+mod validate;
+mod yaml;
 
+pub use digest::digest;
+pub use finding::{Finding, Severity, Span};
+pub use load::{Loaded, builtin, load_file, load_folder};
 pub use model::*;
+pub use operation::BoundOperation;
+pub use references::{Reference, references};
+pub use registry::{NotAPick, Pick, Registry};
+pub use suggest::nearest;
+pub use validate::{Issue, MAX_SAFE_INTEGER, normalise, validate_schema};
