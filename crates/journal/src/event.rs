@@ -658,11 +658,11 @@ pub struct RunFailed {
 /// Body of `run.cancelled`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunCancelled {
+    /// Count, head and totals.
+    pub totals: Totals,
     /// Steps whose outcome nobody knows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown_steps: Vec<u64>,
-    /// Count, head and totals.
-    pub totals: Totals,
 }
 
 /// Body of `call.refused`. Repeated refusals of one caller stand in one event per minute.

@@ -3,12 +3,15 @@
 //! Events, their exact bytes, and a run as a fold over them. This room reads no clock, no disk and no network:
 //! an auditor compiles it to check a record.
 
+pub mod bytes;
+mod commitment;
 mod digest;
 mod entry;
 mod event;
 mod ids;
 mod time;
 
+pub use commitment::{Disclosure, NotADisclosure, Salt, placeholder, redact};
 pub use digest::{Digest, NotADigest};
 pub use entry::Entry;
 pub use event::*;
