@@ -12,6 +12,7 @@ pub mod model;
 mod operation;
 mod references;
 mod registry;
+pub mod render;
 mod suggest;
 mod validate;
 mod yaml;

@@ -13,6 +13,8 @@ use crate::{
     yaml::{self, Document},
 };
 
+pub(crate) use fields::dotted;
+
 use fields::Fields;
 
 /// The fields of a contract file that belong to [`Meta`]; every other one belongs to the kind.
@@ -50,6 +52,9 @@ pub fn load_file(path_label: &str, text: &str) -> Result<Contract, Vec<Finding>>
     let text: Arc<str> = Arc::from(text);
     let (document, mut findings) = yaml::read(path_label, &text);
     let Some(document) = document else { return Err(findings) };
+    if findings.iter().any(|finding| finding.code.starts_with("yaml-")) {
+        return Err(findings);
+    }
     let read = read(path_label, &text, &document, &mut findings);
     match read {
         Some((meta, body)) if findings.is_empty() => {
@@ -145,7 +150,8 @@ fn read(file: &str, text: &Arc<str>, document: &Document, findings: &mut Vec<Fin
     let mut fields = Fields { file, text, document, findings };
     let kind = fields.kind(&meta)?;
     let meta: Option<Meta> = fields.read("a contract", meta, fields::meta_skeleton());
-    Some((meta?, fields.body(kind, body)?))
+    let body = fields.body(kind, body);
+    Some((meta?, body?))
 }
 
 impl Fields<'_> {

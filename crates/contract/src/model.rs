@@ -873,9 +873,9 @@ pub struct ContextPack {
     pub sources: Vec<PackSource>,
 }
 
-/// One source of a context pack.
+/// One source of a context pack. A field that is unknown here belongs to [`SourceSpec`], which refuses it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct PackSource {
     /// Name of its items in the snapshot, unique in the pack.
     pub key: String,
@@ -895,7 +895,7 @@ pub struct PackSource {
 
 /// Where a source is read from. Texts may hold `${parameters.…}`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum SourceSpec {
     /// Files below a folder.
     File {

@@ -32,6 +32,20 @@ struct Mistake {
     message: String,
 }
 
+impl Mistake {
+    fn new(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
+        let message = error.inner().to_string();
+        let mut pointer = pointer(error.path());
+        // The path of an unknown field names the field itself or the fields around it; here it is always the latter.
+        if let Some(field) = quoted(&message).first().filter(|_| message.starts_with("unknown field"))
+            && let Some(around) = pointer.strip_suffix(&yaml::join("", field))
+        {
+            pointer.truncate(around.len());
+        }
+        Self { pointer, message }
+    }
+}
+
 impl Fields<'_> {
     /// The kind, which decides how everything else is read.
     pub(super) fn kind(&mut self, meta: &Map<String, Value>) -> Option<Kind> {
@@ -63,9 +77,7 @@ impl Fields<'_> {
             let value = Value::Object(fields.clone());
             let mistake = match serde_path_to_error::deserialize::<_, T>(&value) {
                 Ok(read) => return (self.findings.len() == before).then_some(read),
-                Err(error) => {
-                    refine(&value, Mistake { pointer: pointer(error.path()), message: error.inner().to_string() })
-                }
+                Err(error) => refine(&value, Mistake::new(&error)),
             };
             self.report(&mistake, what);
             repair(&mut fields, &mistake, &skeleton);
@@ -76,7 +88,7 @@ impl Fields<'_> {
     fn report(&mut self, mistake: &Mistake, what: &str) {
         let Mistake { pointer, message } = mistake;
         let names = quoted(message);
-        if let Some(("", field)) = names.first().filter(|_| message.starts_with("unknown field")).map(|n| ("", n)) {
+        if let Some(field) = names.first().filter(|_| message.starts_with("unknown field")) {
             let top = !pointer.contains('/');
             let known = names[1..].iter().copied().chain(META.iter().copied().filter(|_| top));
             let finding = Finding::error("unknown-field", format!("{what} has no field `{field}`{}", place(pointer)));
@@ -91,7 +103,12 @@ impl Fields<'_> {
             let finding = Finding::error("unknown-value", format!("`{variant}` is not a value of `{field}`"));
             self.push(pointer, finding.help(suggestion(variant, names[1..].iter().copied())));
         } else {
-            self.push(pointer, Finding::error("misshapen-field", format!("{}{message}", of(pointer))));
+            let finding = Finding::error("misshapen-field", format!("{}{message}", of(pointer)));
+            let version = message.contains("semver");
+            self.push(
+                pointer,
+                if version { finding.help("A version has three numbers, such as 1.0.0") } else { finding },
+            );
         }
     }
 
@@ -109,8 +126,18 @@ fn of(pointer: &str) -> String {
     if pointer.is_empty() { String::new() } else { format!("`{}`: ", dotted(pointer)) }
 }
 
-fn dotted(pointer: &str) -> String {
-    pointer.trim_start_matches('/').replace('/', ".")
+/// `/emits/0/when` as people write it: `emits[0].when`.
+pub(crate) fn dotted(pointer: &str) -> String {
+    let mut text = String::new();
+    for segment in pointer.split('/').skip(1) {
+        if segment.bytes().all(|byte| byte.is_ascii_digit()) {
+            text.push_str(&format!("[{segment}]"));
+        } else {
+            text.push_str(if text.is_empty() { "" } else { "." });
+            text.push_str(segment);
+        }
+    }
+    text
 }
 
 fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
@@ -158,7 +185,7 @@ fn tagged(value: &Value, at: &str, read: impl Fn(&str, Value) -> Option<Mistake>
 
 fn inside<T: DeserializeOwned>(value: Value) -> Option<Mistake> {
     let error = serde_path_to_error::deserialize::<_, T>(&value).err()?;
-    Some(Mistake { pointer: pointer(error.path()), message: error.inner().to_string() })
+    Some(Mistake::new(&error))
 }
 
 /// Makes the fields right where the mistake is, so that the next round finds the next one.
