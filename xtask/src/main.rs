@@ -1,2 +1,56 @@
-//! The repository's own tasks.
-fn main() {}
+//! The repository's own tasks. `cargo xtask test` is what CI runs.
+//!
+//! This crate compiles nothing of the product: it runs the real binary, as a stranger would, so that it stays
+//! quick to build and sees only what everybody sees.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "tasks talk to the person who started them")]
+#![expect(clippy::disallowed_methods, reason = "tasks measure real time; nothing here is part of the product")]
+
+mod bench;
+mod crash;
+mod generate;
+mod http;
+mod judges;
+mod load;
+mod needs;
+mod server;
+mod sh;
+mod test;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask TASK
+
+  test [--only NAME]     everything CI runs: format, lints, tests, rendered files, judges, crash harness
+  generate [--check]     render surfaces/ from the contracts; with --check, fail when they are stale
+  crash [--kills N]      kill the real server N times under load and account for every run and effect
+  bench [NAME…]          measure; results are files in benches/results/
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let result = match args.first().map(String::as_str) {
+        Some("test") => test::run(&args[1..]),
+        Some("generate") => generate::run(args.iter().any(|arg| arg == "--check")),
+        Some("crash") => crash::run(option(&args, "--kills").and_then(|n| n.parse().ok()).unwrap_or(50)),
+        Some("bench") => bench::run(&args[1..]),
+        Some("load") => load::main(&args[1..]),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The value after `--name`.
+pub(crate) fn option<'a>(args: &'a [String], name: &str) -> Option<&'a str> {
+    let at = args.iter().position(|arg| arg == name)?;
+    args.get(at + 1).map(String::as_str)
+}

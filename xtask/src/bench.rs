@@ -1,0 +1,63 @@
+//! Measurements. Each is a file in `benches/results/`; numbers in the README come from there.
+
+mod cold;
+mod large;
+mod micro;
+mod runs;
+
+use std::fs;
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+
+use crate::sh;
+
+/// A measurement: its name, what it answers, and how it is taken.
+type Bench = (&'static str, &'static str, fn() -> Result<Value>);
+
+const BENCHES: &[Bench] = &[
+    ("runs", "runs and steps per second, latency, bytes per event, beside a bare floor", runs::run),
+    ("cold", "a cold start: time until ready, memory", cold::run),
+    ("large", "a store with 100,000 finished and 10,000 waiting runs", large::run),
+    ("long", "one run of 10,000 steps", large::long),
+    ("try", "`affiant try --yes` on a repository with 1,000 commits", cold::try_it),
+    ("contracts", "a start with 1,000 user contracts", cold::contracts),
+    ("micro", "validation, encoding, the door of the gateway", micro::run),
+];
+
+/// Takes the named measurements, or all.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let chosen: Vec<&Bench> =
+        BENCHES.iter().filter(|(name, ..)| args.is_empty() || args.iter().any(|a| a == name)).collect();
+    if chosen.is_empty() {
+        bail!("there is no such measurement; there are: {}", BENCHES.map_names());
+    }
+    for (name, answers, take) in chosen {
+        println!("── {name}: {answers}");
+        let result = json!({ "name": name, "answers": answers, "machine": machine(), "result": take()? });
+        let text = serde_json::to_string_pretty(&result)?;
+        println!("{text}");
+        let folder = sh::root().join("benches/results");
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join(format!("{name}.json")), text + "\n")?;
+    }
+    Ok(())
+}
+
+trait Names {
+    fn map_names(&self) -> String;
+}
+
+impl Names for &[Bench] {
+    fn map_names(&self) -> String {
+        self.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What was measured on: enough to tell two results apart, nothing that names the machine.
+fn machine() -> Value {
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model =
+        cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name.to_owned()));
+    json!({ "cores": std::thread::available_parallelism().map_or(0, usize::from), "cpu": model, "profile": "release" })
+}

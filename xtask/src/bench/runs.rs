@@ -1,0 +1,171 @@
+//! Runs per second through the real binary, with the load from another process, beside the floor.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::{
+    http::Client,
+    server::{Server, scratch},
+    sh,
+};
+
+/// One-step runs in the load.
+const RUNS: u64 = 60_000;
+
+pub(super) fn run() -> Result<Value> {
+    let affiant = sh::affiant(true)?;
+    sh::run(&mut sh::cargo(&["build", "--quiet", "--release", "--package", "floor"]))?;
+    let one_step = one_step(&affiant)?;
+    let ten_steps = ten_steps(&affiant)?;
+    let latency = latency(&affiant)?;
+    let floor = floor()?;
+    let ratio = |of: &Value, to: &Value| of.as_f64().zip(to.as_f64()).map(|(of, to)| of / to);
+    Ok(json!({
+        "ratioAccepted": ratio(&one_step["acceptedPerSecond"], &floor["acceptedPerSecond"]),
+        "ratioSteps": ratio(&ten_steps["stepsPerSecond"], &floor["stepsPerSecond"]),
+        "oneStep": one_step, "tenSteps": ten_steps, "submitToFirstStep": latency, "floor": floor,
+    }))
+}
+
+fn one_step(affiant: &std::path::Path) -> Result<Value> {
+    let folder = scratch("bench-one-step")?;
+    let server = Server::start(affiant, &folder.join("data"), &folder)?;
+    warm(&server)?;
+    let began = Instant::now();
+    let load = load(&server.address, &folder.join("data/owner.key"), "/agent/run/v1.0.0", 32, RUNS, 1)?;
+    wait_for_completed(&server, RUNS + 1, Duration::from_secs(120))?;
+    let all = began.elapsed();
+    let (bytes, events) = (size_of(&folder.join("data"))?, (RUNS + 1) * 4);
+    Ok(json!({
+        "runs": RUNS, "connections": 32,
+        "acceptedPerSecond": load["perSecond"], "completedPerSecond": RUNS as f64 / all.as_secs_f64(),
+        "replyP50Ms": load["p50Ms"], "replyP99Ms": load["p99Ms"],
+        "bytesOnDisk": bytes, "bytesPerEventAtMost": bytes / events,
+        "residentKiB": server.resident_kib(),
+    }))
+}
+
+fn ten_steps(affiant: &std::path::Path) -> Result<Value> {
+    let folder = scratch("bench-ten-steps")?;
+    let server = Server::start(affiant, &folder.join("data"), &folder)?;
+    warm(&server)?;
+    let began = Instant::now();
+    load(&server.address, &folder.join("data/owner.key"), "/agent/run/v1.0.0", 32, 500, 10)?;
+    wait_for_completed(&server, 501, Duration::from_secs(60))?;
+    let took = began.elapsed().as_secs_f64();
+    Ok(json!({ "runs": 500, "steps": 5000, "seconds": took, "stepsPerSecond": 5000.0 / took }))
+}
+
+/// One run at a time: from the request leaving this process to the first step's intent on disk, by the
+/// server's own clock in the journal.
+fn latency(affiant: &std::path::Path) -> Result<Value> {
+    let folder = scratch("bench-latency")?;
+    let server = Server::start(affiant, &folder.join("data"), &folder)?;
+    warm(&server)?;
+    let mut client = server.client()?;
+    let mut micros = Vec::new();
+    for _ in 0..500 {
+        let reply = client.post("/agent/run/v1.0.0", r#"{"agentKey":"echo","input":{"steps":1}}"#)?.json()?;
+        let run = reply["runId"].as_str().context("no runId")?.to_owned();
+        wait_for_run(&mut client, &run)?;
+        let events = client.get("/agent/events/v1", &format!("runId={run}"))?.json()?;
+        let mono = |kind: &str| events["events"].as_array()?.iter().find(|e| e["type"] == kind)?["mono"].as_u64();
+        let (submitted, observed) = mono("run.submitted").zip(mono("step.observed")).context("events are missing")?;
+        micros.push(observed - submitted);
+    }
+    micros.sort_unstable();
+    Ok(
+        json!({ "runs": micros.len(), "what": "run.submitted to step.observed", "p50Ms": micros[micros.len() / 2] as f64 / 1e3, "p99Ms": micros[micros.len() * 99 / 100] as f64 / 1e3 }),
+    )
+}
+
+fn floor() -> Result<Value> {
+    let folder = scratch("bench-floor")?;
+    let mut child = Floor::start(&folder)?;
+    let accepted = load(&child.address, std::path::Path::new("/dev/null"), "/runs", 32, RUNS, 1)?;
+    let began = Instant::now();
+    let reply = Client::connect(&child.address)?.post("/steps", r#"{"runs":500,"steps":10}"#)?;
+    ensure!(reply.status == 200, "the floor failed");
+    let steps = 5000.0 / began.elapsed().as_secs_f64();
+    child.child.kill()?;
+    Ok(json!({ "acceptedPerSecond": accepted["perSecond"], "stepsPerSecond": steps }))
+}
+
+struct Floor {
+    child: Child,
+    address: String,
+}
+
+impl Floor {
+    fn start(folder: &std::path::Path) -> Result<Self> {
+        let mut command = sh::program(sh::target().join("release/floor"));
+        let mut child = command.arg(folder).stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("piped above")).read_line(&mut line)?;
+        let address = line.trim().rsplit("http://").next().context("no address")?.to_owned();
+        Ok(Self { child, address })
+    }
+}
+
+/// Runs `xtask load` as a process of its own and reads its report.
+fn load(address: &str, key: &std::path::Path, path: &str, connections: u64, total: u64, steps: u64) -> Result<Value> {
+    let mut load = sh::program(std::env::current_exe()?);
+    load.args(["load", "--address", address, "--path", path, "--key-file"]).arg(key);
+    load.args([
+        "--connections",
+        &connections.to_string(),
+        "--total",
+        &total.to_string(),
+        "--steps",
+        &steps.to_string(),
+    ]);
+    Ok(serde_json::from_str(&sh::output(&mut load)?)?)
+}
+
+/// One run before the clock starts, so that what is loaded on first use is loaded.
+fn warm(server: &Server) -> Result<()> {
+    let reply = server.client()?.post("/agent/run/v1.0.0", r#"{"agentKey":"echo","mode":"wait"}"#)?;
+    ensure!(reply.status / 100 == 2, "{}", String::from_utf8_lossy(&reply.body));
+    Ok(())
+}
+
+fn wait_for_run(client: &mut Client, run: &str) -> Result<()> {
+    for _ in 0..2000 {
+        let body = client.get("/agent/status/v1.0.0", &format!("runId={run}"))?.json()?;
+        if body["runs"][0]["status"] == "completed" {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    anyhow::bail!("run {run} did not complete")
+}
+
+/// Waits until this many runs are completed.
+pub(super) fn wait_for_completed(server: &Server, wanted: u64, patience: Duration) -> Result<()> {
+    let (began, mut client) = (Instant::now(), server.client()?);
+    loop {
+        let body = client.get("/agent/status/v1.0.0", "status=completed&limit=1")?.json()?;
+        let done = body["total"].as_u64().context("agent.status gave no total")?;
+        if done >= wanted {
+            return Ok(());
+        }
+        ensure!(began.elapsed() < patience, "only {done} of {wanted} runs completed");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Bytes of every file below a folder.
+pub(super) fn size_of(folder: &std::path::Path) -> Result<u64> {
+    let mut total = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        total += if entry.file_type()?.is_dir() { size_of(&entry.path())? } else { entry.metadata()?.len() };
+    }
+    Ok(total)
+}
