@@ -772,7 +772,8 @@ pub struct RulesPlanner {
 /// One rule: a CEL condition over the facts, and what to do.
 ///
 /// The facts are `input`, `run` (`id`, `agent`), `snapshot` (`id`, `root`, `items`), `steps` (by the name a rule gave
-/// with `as`: `status`, `result`, `error`), `last` (the step that ended last), `count` (steps decided so far) and `answers`.
+/// with `as`: `status`, `result`, `error`), `last` (the step that ended last), `count` (steps decided so far),
+/// `artifacts` (by file name: `id`, `kind`, `digest`) and `answers`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
