@@ -203,7 +203,7 @@ bodies! {
     InputRequested = "input.requested",
     /// A person answered a question.
     InputReceived = "input.received",
-    /// The run sleeps until a moment.
+    /// A step waits until a moment before its work begins.
     TimerSet = "timer.set",
     /// Somebody wants the run to stop.
     RunCancelRequested = "run.cancel_requested",
@@ -596,8 +596,10 @@ pub struct InputReceived {
 /// Body of `timer.set`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TimerSet {
-    /// Why the run sleeps: `cooldown`.
+    /// Why the step waits: `cooldown`.
     pub because: Arc<str>,
+    /// The step that waits.
+    pub step: u64,
     /// Until when.
     pub until: Timestamp,
 }

@@ -9,6 +9,7 @@ mod digest;
 mod entry;
 mod event;
 mod ids;
+pub mod run;
 mod time;
 
 pub use commitment::{Disclosure, NotADisclosure, Salt, placeholder, redact};
@@ -16,4 +17,5 @@ pub use digest::{Digest, NotADigest};
 pub use entry::Entry;
 pub use event::*;
 pub use ids::*;
+pub use run::Run;
 pub use time::{NotATime, Timestamp};

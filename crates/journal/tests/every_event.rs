@@ -122,7 +122,7 @@ fn run_bodies() -> Vec<Body> {
         }
         .into(),
         InputReceived { name: "version".into() }.into(),
-        TimerSet { because: "cooldown".into(), until: at }.into(),
+        TimerSet { because: "cooldown".into(), step: 3, until: at }.into(),
         RunCancelRequested { force: true }.into(),
         RunCompleted { facts: facts(), output: blob(), rule: "done".into(), totals: totals() }.into(),
         RunFailed { code: "tool-failed".into(), rule: Some("give-up".into()), step: Some(0), totals: totals() }.into(),
