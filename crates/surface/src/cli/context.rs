@@ -1,0 +1,78 @@
+//! What every command has at hand: the wishes of the command line, the contracts, the server.
+
+use std::{cell::OnceCell, path::PathBuf};
+
+use affiant_contract::Registry;
+use clap::ArgMatches;
+
+use super::{
+    Failure, Host,
+    client::{Client, Target},
+    output::{Data, FORMATS, Format, Wish},
+};
+
+/// What every command has at hand.
+pub struct Context<'a> {
+    /// The program around the command line.
+    pub host: &'a dyn Host,
+    /// The folder that was named with `-C`, or the current one.
+    pub folder: PathBuf,
+    /// `--yes` was given.
+    pub yes: bool,
+    /// `--no-input` was given, or nobody can be asked.
+    pub no_input: bool,
+    wish: Wish,
+    target: Target,
+    registry: OnceCell<Registry>,
+}
+
+impl<'a> Context<'a> {
+    /// Reads the global flags.
+    pub(crate) fn new(host: &'a dyn Host, matches: &ArgMatches) -> Result<Self, Failure> {
+        let text = |name: &str| matches.get_one::<String>(name).cloned();
+        let folder = text("folder").map_or_else(std::env::current_dir, |folder| std::path::absolute(folder))?;
+        let format = text("output").unwrap_or_default();
+        let format = FORMATS.iter().find(|(name, _)| *name == format).map(|(_, format)| *format).unwrap_or_default();
+        let fields = text("fields").map(|fields| fields.split(',').map(|field| field.trim().to_owned()).collect());
+        let data = text("data-dir").map_or_else(|| host.data_folder(), PathBuf::from);
+        Ok(Self {
+            host,
+            folder,
+            yes: matches.get_flag("yes"),
+            no_input: matches.get_flag("no-input") || !super::terminal::can_ask(),
+            wish: Wish { format, fields: fields.unwrap_or_default(), jq: text("jq") },
+            target: Target { url: text("server"), token_file: text("token-file").map(PathBuf::from), data },
+            registry: OnceCell::new(),
+        })
+    }
+
+    /// The format that was asked for.
+    pub(crate) fn format(&self) -> Format {
+        self.wish.format
+    }
+
+    /// Prints data as wished.
+    pub(crate) fn print(&self, data: Data<'_>) -> Result<(), Failure> {
+        self.wish.print(data)
+    }
+
+    /// Where the server is, and where its data would be.
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// A client of the server.
+    pub(crate) fn client(&self) -> Result<Client, Failure> {
+        Client::open(&self.target)
+    }
+
+    /// The contracts of this folder's project and our own. Findings are an error here; `contract lint` tells them all.
+    pub(crate) fn registry(&self) -> Result<&Registry, Failure> {
+        if let Some(registry) = self.registry.get() {
+            return Ok(registry);
+        }
+        let loaded = self.host.contracts(&self.folder, false)?;
+        let registry = Registry::new(loaded.contracts).map_err(|findings| super::contract::refused(&findings))?;
+        Ok(self.registry.get_or_init(|| registry))
+    }
+}

@@ -1,0 +1,36 @@
+//! What the command line needs from the program around it, so that this room never learns how a server is put together.
+
+use std::path::{Path, PathBuf};
+
+use affiant_contract::Loaded;
+
+use super::{Exit, Failure};
+
+/// The program around the command line.
+pub trait Host {
+    /// The shipped contracts and, unless `builtin_only`, those of the project that `folder` stands in, with every finding.
+    fn contracts(&self, folder: &Path, builtin_only: bool) -> Result<Loaded, Failure>;
+
+    /// The user's data folder: `AFFIANT_DATA_DIR`, or the platform's usual place.
+    fn data_folder(&self) -> PathBuf;
+
+    /// Runs a server until it is told to stop.
+    fn serve(&self, serve: Serve) -> Result<Exit, Failure>;
+
+    /// Writes the bundled sample project into an empty folder.
+    fn sample(&self, folder: &Path) -> Result<(), Failure>;
+
+    /// The version of this program.
+    fn version(&self) -> &'static str;
+}
+
+/// How a server is to be run.
+#[derive(Clone, Debug)]
+pub struct Serve {
+    /// Where its data is.
+    pub data: PathBuf,
+    /// `ADDRESS:PORT`; port 0 picks one.
+    pub listen: String,
+    /// The project whose contracts it loads.
+    pub project: PathBuf,
+}

@@ -1,0 +1,48 @@
+//! The command line: `affiant <noun> <verb> [id] [flags]`.
+//!
+//! A thin translation like every other surface. Verbs that concern runs, approvals, keys and so on are calls of
+//! contract operations over HTTP; verbs that concern contract files work on the files, without a server.
+//! Standard output is data, standard error is everything else.
+#![expect(clippy::print_stderr, reason = "the command line talks to a person")]
+
+mod call;
+mod client;
+mod context;
+mod contract;
+mod exit;
+mod failure;
+mod grammar;
+mod help;
+mod host;
+mod output;
+mod terminal;
+
+use std::{ffi::OsString, process::ExitCode};
+
+pub use context::Context;
+pub use exit::Exit;
+pub use failure::Failure;
+pub use grammar::{Arguments, Noun, Run, Verb};
+pub use help::text as help_text;
+pub use host::{Host, Serve};
+
+/// Every noun. To add one, write its file and name it here.
+pub const NOUNS: &[&Noun] = &[&contract::NOUN];
+
+/// Runs one command line to its end.
+pub fn main(args: Vec<OsString>, host: &dyn Host) -> ExitCode {
+    let matches = match grammar::command().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) => return grammar::refuse(&error),
+    };
+    let context = match Context::new(host, &matches) {
+        Ok(context) => context,
+        Err(failure) => return failure.print(output::Format::Table).into(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime of one thread needs nothing that can be missing");
+    let result = runtime.block_on(grammar::dispatch(&context, &matches));
+    // A request to a name server may still be under way on a blocking thread; nobody waits for it.
+    runtime.shutdown_background();
+    result.unwrap_or_else(|failure| failure.print(context.format())).into()
+}
