@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     model::Schema,
+    schema::resolve,
     validate::{Issue, MAX_SAFE_INTEGER},
     yaml::join,
 };
@@ -43,18 +44,6 @@ pub(crate) fn query(schema: &Schema, parameters: &[(String, String)]) -> Result<
 fn property<'a>(schema: &'a Schema, name: &str) -> Option<&'a Schema> {
     let field = schema.get("properties")?.get(name)?;
     Some(resolve(schema, field))
-}
-
-/// Follows references inside the document, a few at most.
-fn resolve<'a>(root: &'a Schema, mut schema: &'a Schema) -> &'a Schema {
-    for _ in 0..8 {
-        let target = schema.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix('#'));
-        match target.and_then(|target| root.pointer(target)) {
-            Some(next) => schema = next,
-            None => break,
-        }
-    }
-    schema
 }
 
 /// The types that a schema allows, as far as it says so, those of its alternatives included.

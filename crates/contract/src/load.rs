@@ -13,8 +13,6 @@ use crate::{
     yaml::{self, Document},
 };
 
-pub(crate) use fields::dotted;
-
 use fields::Fields;
 
 /// The fields of a contract file that belong to [`Meta`]; every other one belongs to the kind.

@@ -8,7 +8,7 @@ mod message;
 
 use std::collections::HashSet;
 
-use jsonschema::{Draft, PatternOptions, Validator};
+use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde::Serialize;
 use serde_json::{Number, Value};
 
@@ -95,6 +95,10 @@ impl Checker {
 
 /// Compiles a schema the way every contract is checked.
 pub(crate) fn compile(schema: &Schema) -> Result<Validator, String> {
+    build(schema).map_err(|error| error.to_string())
+}
+
+fn build(schema: &Schema) -> Result<Validator, ValidationError<'static>> {
     jsonschema::options()
         .with_draft(Draft::Draft202012)
         .should_validate_formats(true)
@@ -102,7 +106,20 @@ pub(crate) fn compile(schema: &Schema) -> Result<Validator, String> {
         .with_pattern_options(PatternOptions::regex())
         .offline()
         .build(schema)
-        .map_err(|error| error.to_string())
+}
+
+/// Everything that is wrong with a schema itself: JSON pointer into it, and why.
+pub(crate) fn schema_mistakes(schema: &Schema) -> Vec<(String, String)> {
+    let meta = jsonschema::draft202012::meta::validator();
+    let mistakes: Vec<_> =
+        meta.iter_errors(schema).map(|error| (error.instance_path().to_string(), error.to_string())).collect();
+    if !mistakes.is_empty() {
+        return mistakes;
+    }
+    match build(schema) {
+        Ok(_) => Vec::new(),
+        Err(error) => vec![(error.instance_path().to_string(), error.to_string())],
+    }
 }
 
 fn integers_are_safe(value: &Value) -> bool {

@@ -46,6 +46,11 @@ impl Document {
         place.key.unwrap_or(place.value)
     }
 
+    /// Whether the file has a node at this pointer.
+    pub(crate) fn has(&self, pointer: &str) -> bool {
+        self.places.contains_key(pointer)
+    }
+
     fn nearest(&self, pointer: &str) -> Place {
         let mut pointer = pointer;
         loop {

@@ -127,7 +127,7 @@ fn of(pointer: &str) -> String {
 }
 
 /// `/emits/0/when` as people write it: `emits[0].when`.
-pub(crate) fn dotted(pointer: &str) -> String {
+fn dotted(pointer: &str) -> String {
     let mut text = String::new();
     for segment in pointer.split('/').skip(1) {
         if segment.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -1,0 +1,153 @@
+//! Can the agent do what its rules say, and does it come to an end?
+
+use std::collections::BTreeSet;
+
+use crate::{
+    finding::Finding,
+    model::{Agent, CallTool, Planner, RulesPlanner, Schema, Then},
+    references::calls,
+    schema::{Found, field, fields, required},
+};
+
+use super::{Subject, World, list, meant};
+
+/// The kinds of artifacts (`agent.artifacts`).
+const ARTIFACTS: &[&str] = &["file", "diff", "output", "report", "log"];
+
+pub(super) fn check(subject: &mut Subject<'_>, agent: &Agent, world: &World<'_>) {
+    limits(subject, agent);
+    let mut seen = BTreeSet::new();
+    for (index, tool) in agent.tools.iter().enumerate() {
+        if !seen.insert(&tool.operation) {
+            let finding = Finding::error("named-twice", format!("the tool {} is named twice", tool.operation));
+            subject.at(&format!("/tools/{index}/operation"), finding.help("Keep one of the two"));
+        }
+    }
+    for (pointer, call) in calls(agent) {
+        self::call(subject, &pointer, call, agent, world);
+    }
+    let Planner::Rules(planner) = &agent.planner;
+    rules(subject, planner);
+    for (index, used) in agent.packs.iter().enumerate() {
+        let Some(pack) = world.get(&used.pack).and_then(crate::model::Contract::context_pack) else { continue };
+        let pointer = format!("/packs/{index}/parameters");
+        let names = used.parameters.keys().map(String::as_str);
+        match &pack.parameters {
+            Some(schema) => arguments(subject, &pointer, names, schema, "the pack"),
+            None => {
+                for name in names {
+                    let finding =
+                        Finding::error("unknown-argument", format!("the pack takes no parameters, so not `{name}`"));
+                    subject.at_key(&crate::yaml::join(&pointer, name), finding.help("Remove it"));
+                }
+            }
+        }
+    }
+}
+
+fn limits(subject: &mut Subject<'_>, agent: &Agent) {
+    let limits = agent.limits;
+    let zeros = [
+        ("/limits/steps", limits.steps == 0),
+        ("/limits/parallel", limits.parallel == 0),
+        ("/limits/deadlineSeconds", limits.deadline_seconds == 0),
+        ("/limits/concurrency", limits.concurrency == Some(0)),
+    ];
+    for (pointer, _) in zeros.into_iter().filter(|(_, zero)| *zero) {
+        let finding = Finding::error("zero-limit", "with a limit of zero the agent never does anything");
+        subject.at(pointer, finding.help("Give a number above zero, or leave it out"));
+    }
+    for (index, tool) in agent.tools.iter().enumerate() {
+        let zeros = [
+            ("retry/attempts", tool.retry.attempts == 0),
+            ("timeout", tool.timeout.is_some_and(|time| time.is_zero())),
+            ("approvalExpires", tool.approval_expires.is_some_and(|time| time.is_zero())),
+        ];
+        for (name, _) in zeros.into_iter().filter(|(_, zero)| *zero) {
+            let finding =
+                Finding::error("zero-limit", format!("with a limit of zero {} is never carried out", tool.operation));
+            subject.at(&format!("/tools/{index}/{name}"), finding.help("Give a value above zero, or leave it out"));
+        }
+    }
+}
+
+fn call(subject: &mut Subject<'_>, pointer: &str, call: &CallTool, agent: &Agent, world: &World<'_>) {
+    if !agent.tools.iter().any(|tool| tool.operation == call.tool) {
+        let finding = Finding::error("tool-not-declared", format!("{} is not among the agent's tools", call.tool));
+        let names: Vec<String> = agent.tools.iter().map(|tool| tool.operation.to_string()).collect();
+        let help = format!("Add it to `tools`; the agent may use {}", list(names.iter().map(String::as_str)));
+        subject.at(&format!("{pointer}/tool"), finding.help(help));
+    }
+    if let Some(operation) = world.get(&call.tool).and_then(crate::model::Contract::operation) {
+        arguments(
+            subject,
+            &format!("{pointer}/with"),
+            call.with.keys().map(String::as_str),
+            &operation.input,
+            &call.tool.to_string(),
+        );
+    }
+}
+
+/// Whether the names that are given are those that the schema takes. The values are known only when the run is.
+fn arguments<'a>(
+    subject: &mut Subject<'_>,
+    pointer: &str,
+    given: impl Iterator<Item = &'a str>,
+    schema: &Schema,
+    of: &str,
+) {
+    let given: BTreeSet<&str> = given.collect();
+    for name in given.iter().filter(|name| !name.contains('.') && field(schema, name) == Found::Missing) {
+        let known: Vec<&str> = fields(schema, schema).map(|(name, _)| name).collect();
+        let finding = Finding::error("unknown-argument", format!("{of} takes no `{name}`"));
+        subject.at_key(&crate::yaml::join(pointer, name), finding.help(meant(name, known.iter().copied())));
+    }
+    for name in required(schema, schema).filter(|name| !given.contains(name)) {
+        let finding = Finding::error("missing-argument", format!("{of} requires `{name}`"));
+        subject.at_key(pointer, finding.help(format!("Add `{name}: …`")));
+    }
+}
+
+fn rules(subject: &mut Subject<'_>, planner: &RulesPlanner) {
+    let mut seen = BTreeSet::new();
+    let mut always: Option<&str> = None;
+    for (index, rule) in planner.rules.iter().enumerate() {
+        let pointer = format!("/planner/rules/{index}");
+        if !seen.insert(&rule.id) {
+            let finding = Finding::error("duplicate-rule", format!("two rules are called `{}`", rule.id));
+            subject.at(
+                &format!("{pointer}/id"),
+                finding.help("Each rule has its own name, because the record says which one decided"),
+            );
+        }
+        if let Some(first) = always {
+            let finding = Finding::error(
+                "unreachable-rule",
+                format!("rule `{}` is never reached, because `{first}` always applies", rule.id),
+            );
+            subject.at(&format!("{pointer}/id"), finding.help("Give the earlier rule a `when`, or put it last"));
+        }
+        if rule.when.is_none() {
+            always = always.or(Some(&rule.id));
+        }
+        match &rule.then {
+            Then::Artifact(artifact) if !ARTIFACTS.contains(&artifact.kind.as_str()) => {
+                let finding = Finding::error("unknown-value", format!("`{}` is not a kind of artifact", artifact.kind));
+                subject.at(
+                    &format!("{pointer}/then/artifact/kind"),
+                    finding.help(meant(&artifact.kind, ARTIFACTS.iter().copied())),
+                );
+            }
+            Then::Calls(calls) if calls.is_empty() => {
+                let finding = Finding::error("empty-list", format!("rule `{}` calls nothing", rule.id));
+                subject.at(&format!("{pointer}/then/calls"), finding.help("Name at least one tool"));
+            }
+            _ => {}
+        }
+    }
+    if !planner.rules.iter().any(|rule| matches!(rule.then, Then::Finish(_))) {
+        let finding = Finding::error("never-finishes", "no rule finishes the run");
+        subject.at("/planner/rules", finding.help("Add a rule with `then: { finish: { … } }`"));
+    }
+}
