@@ -156,7 +156,9 @@ pub struct Append {
     pub artifacts: Vec<ArtifactRow>,
     /// Documents as they are after the entries.
     pub documents: Vec<Document>,
-    /// The reply to remember under the caller's idempotency key.
+    /// The reply to remember under the caller's idempotency key. When a reply is remembered there already, or
+    /// another request is under way there, nothing is written and the answer is [`StoreError::Remembered`];
+    /// this is looked at before `expected`, so that a repeated call finds its first reply.
     pub remember: Option<Remembered>,
 }
 
@@ -453,6 +455,9 @@ pub enum StoreError {
     /// The idempotency key is taken.
     #[error("the idempotency key was used before")]
     Remembered(Box<Remembered>),
+    /// The text is not a cursor of this list.
+    #[error("`{0}` is not a cursor of this list")]
+    Cursor(String),
     /// The disk is full. Nothing was written.
     #[error("the disk is full")]
     Full,

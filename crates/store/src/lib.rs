@@ -1,1 +1,19 @@
-//! Where is it kept? SQLite, memory, blobs, and one conformance suite for all of them.
+//! Where is it kept?
+//!
+//! Journals and their projections in SQLite or in memory, large payloads in files, keys in a file of their own.
+//! A store keeps; the engine decides. What every store promises is [`conformance`]. This room knows no clock and
+//! no randomness but those it is given, and opens no network.
+
+mod blobs;
+pub mod conformance;
+mod cursor;
+mod errors;
+mod folder;
+mod idempotency;
+mod memory;
+pub mod testing;
+mod vault;
+
+pub use blobs::{FileBlobs, MemoryBlobs};
+pub use memory::MemoryStore;
+pub use vault::KeyVault;

@@ -1,0 +1,2 @@
+-- On disk before the first value that needs it.
+INSERT INTO subjects (tenant, subject, number, wrapped) VALUES (:tenant, :subject, :number, :wrapped)
