@@ -627,7 +627,7 @@ pub struct Section {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Agent {
-    /// What a run takes as `input`.
+    /// What a run takes as `input`. Defaults are filled in before the rules see it.
     pub input: Schema,
     /// What a run gives when it completes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -643,7 +643,9 @@ pub struct Agent {
     pub limits: Limits,
     /// How it decides.
     pub planner: Planner,
-    /// Inputs with what the run must do, for `affiant agent test`.
+    /// Inputs with what the run must do, for `affiant agent test`: `title`, `input`, `snapshot` (by source key: `value`
+    /// or `text`), `results` (by operation key: what a tool gives instead of being called), and `expect` with `status`,
+    /// `calls` (operation keys in order), `output` (fields it must have) and `artifacts` (by name: the exact text).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tests: Vec<Value>,
 }
@@ -771,9 +773,9 @@ pub struct RulesPlanner {
 
 /// One rule: a CEL condition over the facts, and what to do.
 ///
-/// The facts are `input`, `run` (`id`, `agent`), `snapshot` (`id`, `root`, `items`), `steps` (by the name a rule gave
-/// with `as`: `status`, `result`, `error`), `last` (the step that ended last), `count` (steps decided so far),
-/// `artifacts` (by file name: `id`, `kind`, `digest`) and `answers`.
+/// The facts are `input`, `run` (`id`, `agent`), `snapshot` (`id`, `root`, and `items` by source key: `digest` and
+/// `value` or `text`), `steps` (by the name a rule gave with `as`: `status`, `result`, `error`), `last` (the step that
+/// ended last), `count` (steps decided so far), `artifacts` (by file name: `id`, `kind`, `digest`) and `answers`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
@@ -814,7 +816,7 @@ pub struct CallTool {
     /// Name under which later rules find the step in `steps`.
     #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// What people read while it runs.
+    /// What people read while it runs. It may hold `${…}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// The arguments.
@@ -867,7 +869,7 @@ pub struct FailWith {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ContextPack {
-    /// What a snapshot may be told, as an object schema.
+    /// What a snapshot may be told, as an object schema. Defaults are filled in before the sources are read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Schema>,
     /// The sources, in order.
