@@ -1,4 +1,13 @@
 //! How is it reached? The gateway, REST, events, MCP descriptions, command line and reference.
 
-pub mod render;
+pub mod auth;
 pub mod cli;
+pub mod gateway;
+pub mod handlers;
+pub mod idempotency;
+pub mod problem;
+mod ratelimit;
+pub mod render;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,11 @@
+//! The operations that are code in this binary: one file per domain. A file holds the input and output types of its
+//! operations, spelled as their contracts spell them, and the functions between those and the engine.
+//!
+//! The types are held to the contracts by a test: for every handler an input and an output with every field, and one
+//! with only the required ones, are made from the schemas and must pass through the Rust types unchanged.
+
+pub mod contract;
+pub mod wire;
+
+#[cfg(test)]
+mod drift;
