@@ -152,7 +152,7 @@ impl Memory {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         match under_way.get(&(place.tenant.clone(), place.scope.clone())) {
             Some(request) if *request == place.request => Err(Refusal::plain("idempotency-in-flight")),
-            Some(_) => Err(Refusal::plain("idempotency-conflict")),
+            Some(_) => Err(conflict()),
             None => {
                 under_way.insert((place.tenant.clone(), place.scope.clone()), place.request);
                 Ok(())
@@ -184,10 +184,14 @@ impl Memory {
 /// What a known key means for this call.
 fn answered(place: &Place, known: Remembered) -> Result<Kept, Refusal> {
     if known.request != place.request {
-        return Err(Refusal::plain("idempotency-conflict"));
+        return Err(conflict());
     }
     let reply = known.reply.ok_or_else(|| Refusal::plain("idempotency-in-flight"))?;
     Kept::of_bytes(&reply).ok_or_else(|| Refusal::internal("a kept reply cannot be read"))
+}
+
+fn conflict() -> Refusal {
+    Refusal::new("idempotency-conflict", "The key was used before for this operation, with another input.")
 }
 
 /// Digest of a value, the same however its fields are ordered and its text was spaced.
@@ -233,7 +237,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::testing::{FakeClock, FakeStore};
+    use affiant_store::MemoryStore;
+
+    use crate::testing::FakeClock;
 
     fn place(key: &str, input: Value) -> Place {
         let who = crate::testing::principal("t_a", "u_a", affiant_policy::Role::User);
@@ -242,7 +248,7 @@ mod tests {
 
     fn memory() -> (Arc<FakeClock>, Arc<Memory>) {
         let clock = Arc::new(FakeClock::default());
-        (clock.clone(), Memory::new(Arc::new(FakeStore::new(clock.clone())), clock))
+        (clock.clone(), Memory::new(Arc::new(MemoryStore::new(clock.clone())), clock))
     }
 
     fn reply(body: &'static str) -> Kept {

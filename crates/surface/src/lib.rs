@@ -8,6 +8,7 @@ pub mod idempotency;
 pub mod problem;
 mod ratelimit;
 pub mod render;
+pub mod rest;
 
 #[cfg(test)]
 mod testing;

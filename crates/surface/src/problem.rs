@@ -214,9 +214,10 @@ fn category_of(status: u16) -> Category {
 }
 
 fn sentence(issue: &Issue) -> String {
+    let end = if issue.message.ends_with('?') { "" } else { "." };
     match issue.path.strip_prefix('/') {
-        Some(field) if !issue.message.starts_with('`') => format!("`{field}` {}.", issue.message),
-        _ => format!("{}.", issue.message),
+        Some(field) if !issue.message.starts_with('`') => format!("`{field}` {}{end}", issue.message),
+        _ => format!("{}{end}", issue.message),
     }
 }
 

@@ -1,8 +1,7 @@
-//! A world for the tests of this crate: a clock that stands still, ids that count, and a store in memory that holds
-//! what the gateway itself keeps.
+//! A world for the tests of this crate: a clock that stands still, ids that count, a store in memory, and a gateway to
+//! contracts that the test writes itself.
 
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -10,10 +9,19 @@ use std::{
     time::Duration,
 };
 
+use affiant_contract::{Contract, Registry, load_file};
 use affiant_engine::ports::*;
-use affiant_journal::{Digest, Entry, RunId, StreamId, TenantId, Timestamp, WorkerId};
+use affiant_journal::{Actor, Body, Digest, StreamId, TenantId, Timestamp};
 use affiant_policy::{Principal, PrincipalKind, Role};
+use affiant_store::MemoryStore;
 use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use crate::{
+    auth::{Credential, KeyRecord, Keyring, NewKey},
+    gateway::{Gateway, Handlers, Parts, Recorder, Settings},
+    problem::Refusal,
+};
 
 /// A clock that stands still until it is advanced.
 pub(crate) struct FakeClock(AtomicI64);
@@ -64,118 +72,134 @@ pub(crate) fn principal(tenant: &str, id: &str, role: Role) -> Principal {
     Principal { tenant: tenant.into(), id: id.into(), kind: PrincipalKind::User, role, auth }
 }
 
-/// Documents and kept replies in memory; everything that belongs to runs is empty.
-pub(crate) struct FakeStore {
-    clock: Arc<FakeClock>,
-    documents: Mutex<BTreeMap<(Arc<str>, Arc<str>, TenantId), Document>>,
-    replies: Mutex<BTreeMap<(TenantId, String), Remembered>>,
-}
-
-impl FakeStore {
-    pub(crate) fn new(clock: Arc<FakeClock>) -> Self {
-        Self { clock, documents: Mutex::default(), replies: Mutex::default() }
-    }
-
-    pub(crate) fn put(&self, document: Document) {
-        let place = (document.collection.clone(), document.id.clone(), document.tenant.clone());
-        self.documents.lock().unwrap().insert(place, document);
-    }
-}
-
-fn empty<T>() -> Page<T> {
-    Page { rows: Vec::new(), total: 0, next: None }
+/// Writes documents, and keeps the events for the test to read.
+pub(crate) struct FakeRecorder {
+    store: Arc<dyn Store>,
+    pub(crate) events: Mutex<Vec<String>>,
 }
 
 #[async_trait]
-impl Store for FakeStore {
-    async fn append(&self, append: Append) -> Result<Appended, StoreError> {
-        append.documents.into_iter().for_each(|document| self.put(document));
-        Ok(Appended { leaf: 0, position: 0 })
-    }
-
-    async fn load(&self, _: &TenantId, _: &StreamId, _: u64, _: usize) -> Result<Vec<Entry>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn sealed(&self, _: &TenantId, _: &StreamId, _: u64) -> Result<Vec<SealedValue>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn claim(&self, _: Claim) -> Result<Vec<RunRow>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn extend(&self, _: &WorkerId, _: &[(TenantId, RunId)], _: Timestamp) -> Result<Vec<RunId>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn next_runnable(&self) -> Result<Option<Timestamp>, StoreError> {
-        Ok(None)
-    }
-
-    async fn run(&self, _: &TenantId, _: &RunId) -> Result<Option<RunRow>, StoreError> {
-        Ok(None)
-    }
-
-    async fn runs(&self, _: &TenantId, _: RunQuery) -> Result<Page<RunRow>, StoreError> {
-        Ok(empty())
-    }
-
-    async fn approvals(&self, _: &TenantId, _: ApprovalQuery) -> Result<Page<ApprovalRow>, StoreError> {
-        Ok(empty())
-    }
-
-    async fn artifacts(&self, _: &TenantId, _: ArtifactQuery) -> Result<Page<ArtifactRow>, StoreError> {
-        Ok(empty())
-    }
-
-    async fn document(&self, tenant: &TenantId, collection: &str, id: &str) -> Result<Option<Document>, StoreError> {
-        let place = (collection.into(), id.into(), tenant.clone());
-        Ok(self.documents.lock().unwrap().get(&place).cloned())
-    }
-
-    async fn documents(
+impl Recorder for FakeRecorder {
+    async fn record(
         &self,
-        tenant: Option<&TenantId>,
-        collection: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<Document>, StoreError> {
-        let documents = self.documents.lock().unwrap();
-        let wanted = documents.values().filter(|document| {
-            &*document.collection == collection
-                && tenant.is_none_or(|tenant| *tenant == document.tenant)
-                && after.is_none_or(|after| &*document.id > after)
-        });
-        Ok(wanted.take(limit).cloned().collect())
-    }
-
-    async fn recall(&self, tenant: &TenantId, scope: &str) -> Result<Option<Remembered>, StoreError> {
-        let known = self.replies.lock().unwrap().get(&(tenant.clone(), scope.into())).cloned();
-        Ok(known.filter(|known| known.expires > self.clock.now()))
-    }
-
-    async fn remember(&self, tenant: &TenantId, remembered: Remembered, fresh: bool) -> Result<(), StoreError> {
-        if fresh && let Some(known) = self.recall(tenant, &remembered.scope).await? {
-            return Err(StoreError::Remembered(Box::new(known)));
-        }
-        self.replies.lock().unwrap().insert((tenant.clone(), remembered.scope.clone()), remembered);
+        tenant: &TenantId,
+        actor: Actor,
+        body: Body,
+        documents: Vec<Document>,
+    ) -> Result<(), Refusal> {
+        let append = Append { documents, ..Append::new(tenant.clone(), StreamId::admin(), 0, Vec::new()) };
+        self.store.append(append).await?;
+        let event = format!("{tenant} {} {} {}", actor.id, body.name(), serde_json::to_string(&body).unwrap());
+        self.events.lock().unwrap().push(event);
         Ok(())
     }
+}
 
-    async fn tail(&self, _: u64, _: usize) -> Result<Vec<Positioned>, StoreError> {
-        Ok(Vec::new())
+/// Carries out operations that are bound to a service; what it answers, the test says in the address.
+pub(crate) struct FakeTools;
+
+#[async_trait]
+impl Tools for FakeTools {
+    fn carries(&self, operation: &Contract) -> bool {
+        operation.operation().is_some_and(|operation| operation.binding != affiant_contract::Binding::Builtin)
     }
 
-    async fn log(&self, _: &TenantId) -> Result<LogHead, StoreError> {
-        Ok(LogHead { size: 0, root: Digest::of(b"") })
+    async fn call(&self, call: ToolCall) -> Result<ToolOutput, ToolFailure> {
+        let input: Value = serde_json::from_slice(&call.arguments).unwrap();
+        let failure = |code: &str| ToolFailure {
+            code: code.into(),
+            message: "It said no.".into(),
+            retryable: false,
+            uncertain: false,
+        };
+        match input["answer"].as_str() {
+            Some("wrong") => Ok(ToolOutput { value: json!({ "said": 1 }) }),
+            Some("never") => std::future::pending().await,
+            Some(code) => Err(failure(code)),
+            None => Ok(ToolOutput { value: json!({ "said": format!("key {}", call.idempotency_key) }) }),
+        }
     }
 
-    async fn leaves(&self, _: &TenantId, _: u64, _: u64) -> Result<Vec<Digest>, StoreError> {
-        Ok(Vec::new())
+    async fn preview(&self, _: &ToolCall) -> Result<Preview, ToolFailure> {
+        unreachable!("nobody asks for a preview here")
+    }
+}
+
+/// A gateway, with keys of everybody who may stand in front of it.
+pub(crate) struct World {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) clock: Arc<FakeClock>,
+    pub(crate) recorder: Arc<FakeRecorder>,
+    keys: Vec<(&'static str, String)>,
+}
+
+/// Who stands in front of the gateway, beside nobody.
+pub(crate) const CALLERS: &[&str] = &["revoked", "expired", "user", "admin", "other tenant"];
+
+impl World {
+    /// A world with these contracts, carried out by these handlers.
+    pub(crate) fn new(contracts: Vec<Contract>, handlers: impl FnOnce(&Arc<Registry>) -> Handlers) -> Self {
+        let clock = Arc::new(FakeClock::default());
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(clock.clone()));
+        let chance = Arc::new(FakeChance::default());
+        let keyring = Arc::new(Keyring::default());
+        let keys = CALLERS.iter().map(|caller| (*caller, key(caller, &keyring, &*clock, &*chance))).collect();
+        let recorder = Arc::new(FakeRecorder { store: store.clone(), events: Mutex::default() });
+        let registry = Arc::new(Registry::new(contracts).unwrap());
+        let gateway = Gateway::new(Parts {
+            handlers: handlers(&registry),
+            registry,
+            tools: Arc::new(FakeTools),
+            store,
+            keyring,
+            recorder: recorder.clone(),
+            clock: clock.clone(),
+            chance,
+            settings: Settings { tenant: "t_a".into(), check_outputs: true },
+        });
+        Self { gateway: gateway.unwrap(), clock, recorder, keys }
     }
 
-    async fn counts(&self) -> Result<Counts, StoreError> {
-        Ok(Counts::default())
+    /// What this caller shows; nothing for `no key`.
+    pub(crate) fn credential(&self, caller: &str) -> Credential {
+        match self.keys.iter().find(|(name, _)| *name == caller) {
+            Some((_, key)) => Credential::Key(key.clone()),
+            None => Credential::None,
+        }
     }
+}
+
+fn key(caller: &str, keyring: &Keyring, clock: &dyn Clock, chance: &dyn Chance) -> String {
+    let role = if caller == "user" { Role::User } else { Role::Admin };
+    let tenant = if caller == "other tenant" { "t_b" } else { "t_a" };
+    let new = NewKey {
+        tenant: tenant.into(),
+        principal: format!("u_{}", caller.replace(' ', "_")).into(),
+        kind: PrincipalKind::User,
+        role,
+        label: None,
+        expires: (caller == "expired").then(|| Timestamp(clock.now().0 - 1)),
+        created_by: "u_admin".into(),
+    };
+    let (token, mut record) = KeyRecord::make(new, Timestamp(0), chance);
+    record.revoked_at = (caller == "revoked").then_some(Timestamp(1));
+    keyring.put(record);
+    token.reveal().to_owned()
+}
+
+/// An operation with `extra` fields of its own, as YAML; output and input are open unless `extra` says otherwise.
+pub(crate) fn operation(kind: &str, key: &str, version: &str, extra: &str) -> Contract {
+    let open = "{ type: object, properties: { said: { type: string }, answer: { type: string } }, \
+                additionalProperties: false }";
+    let mut text = format!(
+        "kind: {kind}\nkey: {key}\nversion: {version}\ntitle: A Test\ndescription: Carries out a test.\n\
+         domain: test\nowners: [test]\ntags: [test]\nstability: experimental\ncapability: test.capability@1.0.0\n"
+    );
+    for (field, default) in [("input:", open), ("output:", open), ("policy:", "{ auth: user }")] {
+        if !extra.contains(field) {
+            text.push_str(&format!("{field} {default}\n"));
+        }
+    }
+    text.push_str(extra);
+    load_file("test.yaml", &text).unwrap_or_else(|findings| panic!("{text}\n{findings:?}"))
 }

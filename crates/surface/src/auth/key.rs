@@ -35,7 +35,7 @@ impl Token {
     fn make(id: &str, chance: &dyn Chance) -> Self {
         let mut secret = [0u8; 32];
         chance.fill(&mut secret);
-        let mut text = format!("{PREFIX}{}_", id.strip_prefix("key_").unwrap_or(id).to_lowercase());
+        let mut text = format!("{PREFIX}{}_", name_of(id));
         base32(&secret, SECRET, &mut text);
         let check = Digest::of(text.as_bytes());
         base32(&check.0, CHECK, &mut text);
@@ -45,7 +45,7 @@ impl Token {
     /// Reads a key's text, as from a file or an environment variable. `None` when it is mistyped or cut.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        id_of(text)?;
+        name_in(text)?;
         let (body, check) = text.split_at_checked(text.len().checked_sub(CHECK)?)?;
         let mut expected = String::new();
         base32(&Digest::of(body.as_bytes()).0, CHECK, &mut expected);
@@ -59,7 +59,8 @@ impl Token {
 
     /// The id of the key, `key_` and a ULID.
     pub fn id(&self) -> String {
-        id_of(&self.0).expect("a token is made or parsed with an id")
+        let name = name_in(&self.0).expect("a token is made or parsed with its name in it");
+        format!("key_{}", name.to_ascii_uppercase())
     }
 }
 
@@ -69,11 +70,16 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The id in a presented key, when it has the shape of one. Whether the secret is right is another question.
-pub(super) fn id_of(text: &str) -> Option<String> {
+/// The name in a presented key, when it has the shape of one. Whether the secret is right is another question.
+pub(super) fn name_in(text: &str) -> Option<&str> {
     let rest = text.strip_prefix(PREFIX)?;
     let shaped = text.is_ascii() && rest.len() == ID + 1 + SECRET + CHECK && rest.as_bytes()[ID] == b'_';
-    shaped.then(|| format!("key_{}", rest[..ID].to_ascii_uppercase()))
+    shaped.then(|| &rest[..ID])
+}
+
+/// The name that stands in the text of the key with this id: the ULID of the id, in lower case.
+pub(super) fn name_of(id: &str) -> String {
+    id.strip_prefix("key_").unwrap_or(id).to_ascii_lowercase()
 }
 
 /// The first `digits` digits of these bytes in base 32.

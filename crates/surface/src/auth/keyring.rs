@@ -10,7 +10,7 @@ use affiant_engine::ports::{Store, StoreError};
 use affiant_journal::Timestamp;
 use affiant_policy::Principal;
 
-use super::key::{KeyRecord, Unusable, id_of};
+use super::key::{KeyRecord, Unusable, name_in, name_of};
 use crate::problem::Refusal;
 
 /// The collection of documents that holds keys.
@@ -41,11 +41,11 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// Every key, by id. A key that was made or revoked here counts at once; one that was changed by another server that
+/// Every key, by the name in its text. A key that was made or revoked here counts at once; one that was changed by another server that
 /// shares the store counts after the next [`Keyring::reload`].
 #[derive(Debug, Default)]
 pub struct Keyring {
-    keys: RwLock<HashMap<Arc<str>, Arc<KeyRecord>>>,
+    keys: RwLock<HashMap<String, Arc<KeyRecord>>>,
 }
 
 impl Keyring {
@@ -72,7 +72,7 @@ impl Keyring {
             let page = store.documents(None, COLLECTION, after.as_deref(), PAGE).await?;
             for document in &page {
                 match KeyRecord::of_document(document) {
-                    Some(record) => drop(keys.insert(record.id.clone(), Arc::new(record))),
+                    Some(record) => drop(keys.insert(name_of(&record.id), Arc::new(record))),
                     None => tracing::error!(id = %document.id, "a key document cannot be read; the key does not work"),
                 }
             }
@@ -88,12 +88,16 @@ impl Keyring {
     /// Takes over a key that was just made or revoked, after the store has it.
     pub fn put(&self, record: KeyRecord) {
         let mut keys = self.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        keys.insert(record.id.clone(), Arc::new(record));
+        keys.insert(name_of(&record.id), Arc::new(record));
     }
 
     /// The key with this id.
     pub fn get(&self, id: &str) -> Option<Arc<KeyRecord>> {
-        self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(id).cloned()
+        self.named(&name_of(id))
+    }
+
+    fn named(&self, name: &str) -> Option<Arc<KeyRecord>> {
+        self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(name).cloned()
     }
 
     /// Who shows this key.
@@ -103,7 +107,7 @@ impl Keyring {
     /// `unauthenticated`, with the reason only for somebody who has the whole key.
     pub fn identify(&self, presented: &str, now: Timestamp) -> Result<Arc<Principal>, Refusal> {
         let unknown = || Refusal::new("unauthenticated", "The key is not one of this server's.");
-        let record = id_of(presented).and_then(|id| self.get(&id)).ok_or_else(unknown)?;
+        let record = name_in(presented).and_then(|name| self.named(name)).ok_or_else(unknown)?;
         match record.admits(presented, now) {
             Ok(()) => Ok(record.principal.clone()),
             Err(Unusable::Wrong) => Err(unknown()),

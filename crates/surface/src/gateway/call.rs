@@ -37,14 +37,14 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call of an operation with this input, by nobody in particular.
-    pub fn new(key: impl Into<Arc<str>>, pick: Pick, input: Value) -> Self {
+    /// A call of an operation with this input, without a credential.
+    pub fn new(key: impl Into<Arc<str>>, pick: Pick, input: Value, surface: SurfaceName) -> Self {
         Self {
             target: Target::Named { key: key.into(), pick },
             input: Input::Value(input),
             credential: Credential::None,
             idempotency_key: None,
-            surface: SurfaceName::Rest,
+            surface,
             trace: None,
             peer: None,
         }

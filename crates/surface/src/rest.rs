@@ -1,0 +1,163 @@
+//! HTTP. One handler serves every operation of the registry: it turns a request into a call of the [`Gateway`] and the
+//! reply into a response. No operation has code of its own here, so none can drift from its contract.
+
+mod guard;
+mod query;
+mod request;
+mod response;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use affiant_contract::Pick;
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::Method,
+    response::Response,
+};
+use tower::ServiceExt as _;
+
+pub use guard::Hosts;
+
+use crate::{
+    auth::Credential,
+    gateway::{Call, Gateway, Input, Route, SurfaceName, Target},
+    problem::{Refusal, TraceId},
+};
+
+/// How HTTP behaves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Under which names the server answers, and from whose pages.
+    pub hosts: Hosts,
+    /// The most bytes of a body.
+    pub max_body: usize,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { hosts: Hosts::default(), max_body: 1 << 20, body_timeout: Duration::from_secs(30) }
+    }
+}
+
+/// The longest query string, in bytes.
+const MAX_QUERY: usize = 32 << 10;
+
+struct Rest {
+    gateway: Arc<Gateway>,
+    settings: Settings,
+    /// Every path of an operation: with the exact version, and the shorter ones that lead to the newest match.
+    paths: HashMap<String, Arc<Route>>,
+    /// Everything that is no operation: documentation, health.
+    pages: Router,
+}
+
+/// Everything that is reached over HTTP: the operations, and `pages` for every other path. Paths that nobody has are
+/// 404 problems; the guard against foreign hosts and origins stands before all of them.
+pub fn router(gateway: Arc<Gateway>, settings: Settings, pages: Router) -> Router {
+    let paths = paths(&gateway);
+    let pages = pages.fallback(|| std::future::ready(response::nowhere()));
+    Router::new().fallback(serve).with_state(Arc::new(Rest { gateway, settings, paths, pages }))
+}
+
+fn paths(gateway: &Gateway) -> HashMap<String, Arc<Route>> {
+    let mut paths = HashMap::new();
+    for route in gateway.routes() {
+        let meta = &route.operation.contract().meta;
+        let short = [Pick::Major(meta.version.major), Pick::Minor(meta.version.major, meta.version.minor)];
+        let base = format!("/{}/v", meta.key.replace('.', "/"));
+        for pick in short {
+            let end = match pick {
+                Pick::Minor(major, minor) => format!("{major}.{minor}"),
+                _ => meta.version.major.to_string(),
+            };
+            if let Some(newest) = gateway.route(&Target::Named { key: meta.key.clone(), pick }) {
+                paths.insert(format!("{base}{end}"), newest);
+            }
+        }
+        paths.insert(route.path(), route.clone());
+    }
+    paths
+}
+
+async fn serve(State(rest): State<Arc<Rest>>, request: Request) -> Response {
+    let trace = request::trace(request.headers()).unwrap_or_else(|| rest.gateway.trace());
+    let head = request.method() == Method::HEAD;
+    let mut route = None;
+    let response = match rest.answer(request, &trace, &mut route).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            let route = route.as_deref();
+            let problem = rest.gateway.refused(refusal, route, None, SurfaceName::Rest, &trace);
+            response::problem(&problem, route.map(|route| &*route.version))
+        }
+    };
+    let response = response::secured(response, &trace);
+    if head { response::without_body(response) } else { response }
+}
+
+impl Rest {
+    async fn answer(
+        &self,
+        request: Request,
+        trace: &TraceId,
+        found: &mut Option<Arc<Route>>,
+    ) -> Result<Response, Refusal> {
+        self.settings.hosts.admit(request.headers(), request.uri())?;
+        let path = request::path(request.uri())?;
+        if let Some(route) = self.paths.get(&*path).cloned() {
+            *found = Some(route.clone());
+            return self.operation(route, request, trace).await;
+        }
+        let unknown = request::named(&path);
+        let response = self.pages.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        match unknown {
+            _ if !response::is_nowhere(&response) => Ok(response),
+            Some(target) => {
+                let nothing = Input::Parameters(Vec::new());
+                Ok(self.call(target, nothing, Credential::None, None, None, trace).await)
+            }
+            None => Err(Refusal::new("not-found", "No operation and no page has this path.")),
+        }
+    }
+
+    async fn operation(&self, route: Arc<Route>, request: Request, trace: &TraceId) -> Result<Response, Refusal> {
+        let allow = if route.reads_only { "GET, HEAD, OPTIONS" } else { "POST, OPTIONS" };
+        match (request.method(), route.reads_only) {
+            (&Method::OPTIONS, _) => return Ok(response::options(allow)),
+            (&Method::GET | &Method::HEAD, true) | (&Method::POST, false) => {}
+            (method, reads_only) => {
+                let what = if reads_only { "a query takes GET" } else { "a command takes POST" };
+                let detail = format!("{method} is not possible here: {what}.");
+                return Err(Refusal::new("method-not-allowed", detail).allowing(allow));
+            }
+        }
+        let credential = request::credential(request.headers());
+        let peer = request::peer(&request);
+        let key = request::idempotency_key(request.headers())?;
+        let input = match route.reads_only {
+            true => request::parameters(request.uri(), MAX_QUERY)?,
+            false => request::body(request, self.settings.max_body, self.settings.body_timeout).await?,
+        };
+        Ok(self.call(Target::Route(route), input, credential, key, peer, trace).await)
+    }
+
+    async fn call(
+        &self,
+        target: Target,
+        input: Input,
+        credential: Credential,
+        idempotency_key: Option<String>,
+        peer: Option<Arc<str>>,
+        trace: &TraceId,
+    ) -> Response {
+        let (surface, trace) = (SurfaceName::Rest, Some(trace.clone()));
+        let call = Call { target, input, credential, idempotency_key, surface, trace, peer };
+        response::reply(&self.gateway.call(call).await)
+    }
+}
+
+#[cfg(test)]
+mod tests;
