@@ -94,7 +94,7 @@ input:
 tools:
   - operation: effect.apply@1.0.0
   - operation: effect.once@1.0.0
-  - operation: echo@1.0.0
+  - operation: tool.echo@1.0.0
 planner:
   kind: rules
   rules:
@@ -106,7 +106,7 @@ planner:
       then: { call: { tool: effect.once@1.0.0, as: once, with: { name: '${input.name}' } } }
     - id: idle
       when: count < 5
-      then: { call: { tool: echo@1.0.0, with: { value: '${input.name}' } } }
+      then: { call: { tool: tool.echo@1.0.0, with: { value: '${input.name}' } } }
     - id: done
       then: { finish: { name: '${input.name}' } }
 ";

@@ -14,7 +14,12 @@ mod failure;
 mod grammar;
 mod help;
 mod host;
+mod ids;
+mod narrate;
 mod output;
+mod run;
+mod server;
+mod stream;
 mod terminal;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -25,9 +30,10 @@ pub use failure::Failure;
 pub use grammar::{Arguments, Noun, Run, Verb};
 pub use help::text as help_text;
 pub use host::{Host, Serve};
+pub use server::Running;
 
 /// Every noun. To add one, write its file and name it here.
-pub const NOUNS: &[&Noun] = &[&contract::NOUN];
+pub const NOUNS: &[&Noun] = &[&run::NOUN, &server::NOUN, &contract::NOUN];
 
 /// Runs one command line to its end.
 pub fn main(args: Vec<OsString>, host: &dyn Host) -> ExitCode {
@@ -45,4 +51,11 @@ pub fn main(args: Vec<OsString>, host: &dyn Host) -> ExitCode {
     // A request to a name server may still be under way on a blocking thread; nobody waits for it.
     runtime.shutdown_background();
     result.unwrap_or_else(|failure| failure.print(context.format())).into()
+}
+
+/// An idempotency key for one invocation.
+fn fresh_key() -> String {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).expect("an operating system without randomness runs no commands");
+    random.iter().map(|byte| format!("{byte:02x}")).collect()
 }

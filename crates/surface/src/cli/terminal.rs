@@ -45,6 +45,16 @@ pub(crate) fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
+/// Asks a yes-or-no question; anything but yes is no.
+pub(crate) fn confirm(question: &str) -> Result<bool, super::Failure> {
+    let answer = inquire::Confirm::new(question).with_default(false).prompt();
+    match answer {
+        Ok(answer) => Ok(answer),
+        Err(inquire::InquireError::OperationCanceled | inquire::InquireError::OperationInterrupted) => Ok(false),
+        Err(error) => Err(super::Failure::usage(format!("cannot ask here: {error}")).next("use --yes or --no-input")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,48 @@
+//! The program around the command line.
+
+use std::path::{Path, PathBuf};
+
+use affiant_contract::Loaded;
+use affiant_surface::cli::{Exit, Failure, Host, Serve};
+
+use crate::{project::Project, serve};
+
+/// This binary.
+pub(crate) struct Program;
+
+impl Host for Program {
+    fn contracts(&self, folder: &Path, builtin_only: bool) -> Result<Loaded, Failure> {
+        let mut loaded = Loaded { contracts: affiant_contract::builtin(), findings: Vec::new() };
+        let project = if builtin_only { None } else { Project::find(folder).map_err(|error| unusable(&error))? };
+        if let Some(project) = project {
+            project.load_into(&mut loaded);
+        }
+        Ok(loaded)
+    }
+
+    fn data_folder(&self) -> PathBuf {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let home = || set("HOME").unwrap_or_else(|| PathBuf::from("."));
+        let share = set("XDG_DATA_HOME").unwrap_or_else(|| home().join(".local/share"));
+        set("AFFIANT_DATA_DIR").unwrap_or_else(|| share.join("affiant"))
+    }
+
+    fn serve(&self, wanted: Serve) -> Result<Exit, Failure> {
+        let loaded = self.contracts(&wanted.project, false)?;
+        let project = Project::find(&wanted.project).map_err(|error| unusable(&error))?;
+        let config = project.map(|project| project.config).unwrap_or_default();
+        serve::run(wanted, loaded, config.server)
+    }
+
+    fn sample(&self, _: &Path) -> Result<(), Failure> {
+        Err(Failure::new(Exit::Unexpected, "not-bound", "this build has no sample project yet"))
+    }
+
+    fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+}
+
+fn unusable(error: &anyhow::Error) -> Failure {
+    Failure::usage(format!("{error:#}")).next("correct the file and try again")
+}

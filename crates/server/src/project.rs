@@ -1,0 +1,101 @@
+//! The project that a folder stands in: `affiant.toml`, and the contracts it names.
+
+use std::path::{Path, PathBuf};
+
+use affiant_contract::Loaded;
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+/// Name of the file that makes a folder a project.
+pub(crate) const FILE: &str = "affiant.toml";
+
+/// What `affiant.toml` says. Every field may be left out.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// Folders with contract files, relative to the project.
+    pub(crate) contracts: Vec<PathBuf>,
+    /// How the server runs.
+    pub(crate) server: ServerConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let contracts = ["contracts", "agents", "context"].map(PathBuf::from).into();
+        Self { contracts, server: ServerConfig::default() }
+    }
+}
+
+/// The `[server]` table.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ServerConfig {
+    /// Runs that are carried out at once.
+    pub(crate) workers: usize,
+    /// The largest request body, in bytes.
+    pub(crate) body_limit: usize,
+    /// Host names beside loopback's own by which the server may be called.
+    pub(crate) hosts: Vec<String>,
+    /// Whether webhooks may be delivered to private and loopback addresses.
+    pub(crate) private_webhooks: bool,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self { workers: 256, body_limit: 1 << 20, hosts: Vec::new(), private_webhooks: false }
+    }
+}
+
+/// A project: its folder and what its file says.
+#[derive(Clone, Debug)]
+pub(crate) struct Project {
+    /// The folder with `affiant.toml`.
+    pub(crate) root: PathBuf,
+    /// What the file says.
+    pub(crate) config: Config,
+}
+
+impl Project {
+    /// The project that `folder` stands in: the nearest `affiant.toml` there or above. A folder without one
+    /// is no project: nothing but the shipped contracts is loaded.
+    pub(crate) fn find(folder: &Path) -> Result<Option<Self>> {
+        let Some(root) = folder.ancestors().find(|folder| folder.join(FILE).is_file()) else { return Ok(None) };
+        let file = root.join(FILE);
+        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let config = toml::from_str(&text).with_context(|| format!("{} is not as expected", file.display()))?;
+        Ok(Some(Self { root: root.to_owned(), config }))
+    }
+
+    /// The project's contracts, added to these.
+    pub(crate) fn load_into(&self, loaded: &mut Loaded) {
+        for folder in self.config.contracts.iter().map(|folder| self.root.join(folder)).filter(|folder| folder.is_dir())
+        {
+            let found = affiant_contract::load_folder(&self.root, &folder);
+            loaded.contracts.extend(found.contracts);
+            loaded.findings.extend(found.findings);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_makes_a_project_with_the_usual_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("a/b")).unwrap();
+        std::fs::write(folder.path().join(FILE), "").unwrap();
+        let project = Project::find(&folder.path().join("a/b")).unwrap().unwrap();
+        assert_eq!(project.root, folder.path());
+        assert_eq!(project.config, Config::default());
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), "contract = [\"x\"]").unwrap();
+        let error = format!("{:#}", Project::find(folder.path()).unwrap_err());
+        assert!(error.contains("unknown field `contract`"), "{error}");
+    }
+}

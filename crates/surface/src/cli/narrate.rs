@@ -1,0 +1,215 @@
+//! A run told as it happens: journal events in, lines for people out. Pure, so that tests read as transcripts.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::terminal::safe_line;
+
+/// Tells a run from its events.
+#[derive(Default)]
+pub(super) struct Narrator {
+    steps: BTreeMap<u64, Step>,
+    /// Events told so far.
+    pub(super) events: u64,
+    /// The approval that the run waits for.
+    pub(super) pending: Option<Pending>,
+    /// How the run ended, with the code of its problem.
+    pub(super) ended: Option<(String, Option<String>)>,
+    /// Why the run waits, when nothing but a person can move it.
+    pub(super) parked: Option<String>,
+}
+
+#[derive(Default)]
+struct Step {
+    label: String,
+    attempts: u32,
+}
+
+/// An approval that is waiting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pending {
+    /// Its id.
+    pub(super) approval: String,
+    /// Digest of the action.
+    pub(super) action: String,
+    /// When silence becomes `expired`.
+    pub(super) expires: String,
+}
+
+impl Narrator {
+    /// Takes one event and gives the line that tells it, if it is worth one.
+    pub(super) fn tell(&mut self, event: &Value) -> Option<String> {
+        self.events += 1;
+        let (body, kind) = (&event["body"], event["type"].as_str().unwrap_or_default());
+        let number = body["step"].as_u64().unwrap_or_default();
+        match kind {
+            "step.decided" => self.decided(number, body),
+            "step.dispatched" => {
+                self.parked = None;
+                self.step(number).attempts =
+                    u32::try_from(body["dispatch"]["attempt"].as_u64().unwrap_or(1)).unwrap_or(1);
+                None
+            }
+            "step.observed" => Some(self.observed(number, body)),
+            "step.failed" => Some(self.failed(number, body)),
+            "step.unknown" => Some(self.unknown(number, body)),
+            "approval.requested" => Some(self.asked(number, body)),
+            "approval.resolved" => Some(self.answered(body)),
+            "artifact.created" => Some(artifact(body)),
+            "input.requested" => Some(self.question(body)),
+            "input.received" => {
+                self.parked = None;
+                Some(format!("  ✓ answered           {}", safe_line(text(body, "name"))))
+            }
+            "timer.set" => Some(format!("  ◌ waits until        {}", text(body, "until"))),
+            "run.cancel_requested" => Some("  ⊘ cancel requested".to_owned()),
+            "run.completed" | "run.failed" | "run.cancelled" => self.end(kind, body),
+            _ => None,
+        }
+    }
+
+    fn step(&mut self, number: u64) -> &mut Step {
+        self.steps.entry(number).or_default()
+    }
+
+    fn label(&self, number: u64) -> String {
+        self.steps.get(&number).map_or_else(|| format!("step {number}"), |step| step.label.clone())
+    }
+
+    fn decided(&mut self, number: u64, body: &Value) -> Option<String> {
+        let operation = text(&body["operation"], "name").to_owned();
+        let label = body["label"].as_str().or(body["name"].as_str()).unwrap_or(&operation);
+        self.step(number).label = safe_line(label);
+        match text(body, "decision") {
+            "deny" => Some(format!("  ✗ {:<18} denied by {}", self.label(number), text(&body["policies"], "0"))),
+            _ => None,
+        }
+    }
+
+    fn observed(&mut self, number: u64, body: &Value) -> String {
+        self.parked = None;
+        let how = match body["attempt"].as_u64() {
+            Some(0) => "taken from the record or stubbed".to_owned(),
+            _ => took(body["duration_us"].as_u64().unwrap_or_default()),
+        };
+        format!("  ✓ {:<18} {how}", self.label(number))
+    }
+
+    fn failed(&self, number: u64, body: &Value) -> String {
+        let (label, code) = (self.label(number), text(body, "code"));
+        match body["retry_at"].as_str() {
+            Some(at) => format!("  ↻ {label:<18} failed ({code}), tried again at {}", clock(at)),
+            None => format!("  ✗ {label:<18} failed ({code})"),
+        }
+    }
+
+    fn unknown(&mut self, number: u64, body: &Value) -> String {
+        self.parked = Some("unknown_outcome".to_owned());
+        format!("  ? {:<18} nobody saw how it ended ({})", self.label(number), text(body, "because"))
+    }
+
+    fn asked(&mut self, number: u64, body: &Value) -> String {
+        let of = |field: &str| text(body, field).to_owned();
+        self.pending = Some(Pending { approval: of("approval"), action: of("action"), expires: of("expires") });
+        format!("  △ waits for approval {}   expires {}", self.label(number), clock(text(body, "expires")))
+    }
+
+    fn answered(&mut self, body: &Value) -> String {
+        self.pending = None;
+        let by = body["approver"].as_str().map(|approver| format!(" by {}", safe_line(approver))).unwrap_or_default();
+        let mark = if text(body, "decision") == "approved" { "✓" } else { "✗" };
+        format!("  {mark} {}{by}", text(body, "decision"))
+    }
+
+    fn question(&mut self, body: &Value) -> String {
+        self.parked = Some("input".to_owned());
+        format!("  △ asks               {}", safe_line(text(body, "question")))
+    }
+
+    fn end(&mut self, kind: &str, body: &Value) -> Option<String> {
+        let status = kind.trim_start_matches("run.").to_owned();
+        let code = body["code"].as_str().map(str::to_owned);
+        let line = match status.as_str() {
+            "completed" => None,
+            "failed" => Some(format!("  ✗ run failed         {}", code.as_deref().unwrap_or("without a code"))),
+            _ => Some(format!("  ⊘ run {status}")),
+        };
+        (self.ended, self.pending, self.parked) = (Some((status, code)), None, None);
+        line
+    }
+}
+
+fn artifact(body: &Value) -> String {
+    let size = body["content"]["size"].as_u64().unwrap_or_default();
+    let summary = body["summary"].as_str().map(|summary| format!("  {}", safe_line(summary))).unwrap_or_default();
+    format!("  ✓ {:<18} {}{summary}", safe_line(text(body, "name")), bytes(size))
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    let found = field.parse::<usize>().map_or(&value[field], |index| &value[index]);
+    found.as_str().unwrap_or_default()
+}
+
+/// The time of day of an RFC 3339 time.
+pub(super) fn clock(time: &str) -> &str {
+    time.get(11..19).unwrap_or(time)
+}
+
+/// A duration for people.
+pub(super) fn took(micros: u64) -> String {
+    match micros {
+        0..1000 => "under 1 ms".to_owned(),
+        1000..1_000_000 => format!("{} ms", micros / 1000),
+        1_000_000..60_000_000 => format!("{}.{} s", micros / 1_000_000, micros / 100_000 % 10),
+        _ => format!("{}m {:02}s", micros / 60_000_000, micros / 1_000_000 % 60),
+    }
+}
+
+/// A size for people.
+pub(super) fn bytes(size: u64) -> String {
+    match size {
+        0..1024 => format!("{size} B"),
+        1024..1_048_576 => format!("{}.{} KiB", size / 1024, size % 1024 * 10 / 1024),
+        _ => format!("{}.{} MiB", size / 1_048_576, size % 1_048_576 * 10 / 1_048_576),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_run_reads_as_a_transcript() {
+        let events = [
+            json!({ "type": "run.submitted", "body": {} }),
+            json!({ "type": "step.decided", "body": { "step": 0, "label": "classify", "decision": "allow", "operation": { "name": "items.classify@1.0.0" } } }),
+            json!({ "type": "step.observed", "body": { "step": 0, "attempt": 1, "duration_us": 61_000 } }),
+            json!({ "type": "artifact.created", "body": { "name": "NOTES.md", "content": { "size": 2100 }, "summary": "5 sections\u{1b}[2J" } }),
+            json!({ "type": "step.decided", "body": { "step": 1, "label": "write CHANGELOG.md", "decision": "needs_approval" } }),
+            json!({ "type": "approval.requested", "body": { "step": 1, "approval": "apr_1", "action": "sha256:1", "expires": "2026-11-22T16:02:11.000000Z" } }),
+            json!({ "type": "approval.resolved", "body": { "step": 1, "decision": "approved", "approver": "owner" } }),
+            json!({ "type": "run.completed", "body": {} }),
+        ];
+        let mut narrator = Narrator::default();
+        let lines: Vec<String> = events.iter().filter_map(|event| narrator.tell(event)).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+          ✓ classify           61 ms
+          ✓ NOTES.md           2.0 KiB  5 sections\x1b[2J
+          △ waits for approval write CHANGELOG.md   expires 16:02:11
+          ✓ approved by owner
+        ");
+        assert_eq!(narrator.ended, Some(("completed".to_owned(), None)));
+    }
+
+    #[test]
+    fn durations_and_sizes_are_short() {
+        assert_eq!(
+            [took(999), took(61_000), took(1_250_000), took(102_000_000)],
+            ["under 1 ms", "61 ms", "1.2 s", "1m 42s"]
+        );
+        assert_eq!([bytes(12), bytes(2100), bytes(3 << 20)], ["12 B", "2.0 KiB", "3.0 MiB"]);
+    }
+}

@@ -1,0 +1,167 @@
+//! Verbs that look at a run from outside: compare, replay, explain.
+
+use clap::{Arg, ArgMatches, Command};
+use serde_json::{Value, json};
+
+use super::{named, print};
+use crate::cli::{Context, Exit, Failure, ids, narrate::took, output::text, terminal::safe_line};
+
+pub(super) fn compare_arguments(command: Command) -> Command {
+    let run = |name: &'static str, help: &'static str| Arg::new(name).value_name("RUN").help(help).required(true);
+    command.arg(run("left", "A run")).arg(run("right", "Another run"))
+}
+
+pub(super) async fn compare(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let (left, right) = (named(&client, matches, "left").await?, named(&client, matches, "right").await?);
+    let reply = client.query("agent.compare", "v1", &json!({ "left": left, "right": right })).await?;
+    let text = comparison(&reply);
+    print(context, reply, "left", text)?;
+    Ok(Exit::Done)
+}
+
+fn comparison(reply: &Value) -> String {
+    let mut page = String::new();
+    for side in ["left", "right"] {
+        let run = &reply[side];
+        let planner = text(&run["planner"], "label");
+        page += &format!(
+            "{side:<6} {}  {}@{}  {planner}  {} steps  {}\n",
+            text(run, "runId"),
+            text(run, "agentKey"),
+            text(run, "agentVersion"),
+            run["steps"],
+            text(run, "status")
+        );
+    }
+    for what in ["agent", "input", "context", "result"] {
+        let word = if reply["same"][what] == true { "same" } else { "differs" };
+        page += &format!("{what:<8} {word}\n");
+    }
+    for step in reply["steps"].as_array().into_iter().flatten().filter(|step| step["relation"] != "same") {
+        let number = |side: &str| step[side].as_u64().map_or_else(|| "-".to_owned(), |number| number.to_string());
+        page += &format!(
+            "{:<10} {:>5} {:>5}  {}\n",
+            text(step, "relation").replace('_', " "),
+            number("left"),
+            number("right"),
+            text(step, "operation")
+        );
+        for difference in step["differences"].as_array().into_iter().flatten() {
+            page += &format!(
+                "             {}: {} → {}\n",
+                text(difference, "path"),
+                safe_line(&difference["left"].to_string()),
+                safe_line(&difference["right"].to_string())
+            );
+        }
+    }
+    page
+}
+
+pub(super) async fn replay(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let run = named(&client, matches, "run").await?;
+    let reply = client.query("agent.replay", "v1", &json!({ "runId": run })).await?;
+    let equal = reply["equal"] == true;
+    let text = if equal {
+        format!(
+            "✓ {} decisions derived again, all as recorded ({})",
+            reply["decisions"],
+            text(&reply["planner"], "label")
+        )
+    } else {
+        let first = &reply["firstDifference"];
+        format!("✗ differs at event {}: {}", first["seq"], safe_line(&text(first, "because")))
+    };
+    print(context, reply, "runId", text)?;
+    Ok(if equal { Exit::Done } else { Exit::Altered })
+}
+
+pub(super) async fn explain(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let run = named(&client, matches, "run").await?;
+    let reply = client.query("agent.audit", "v1", &json!({ "runId": run })).await?;
+    let text = explanation(&reply);
+    print(context, reply, "runId", text)?;
+    Ok(Exit::Done)
+}
+
+/// Six questions, each answered from events whose numbers stand behind the sentence.
+fn explanation(audit: &Value) -> String {
+    let agent = &audit["agent"];
+    let mut page = format!(
+        "{}  {}@{}  {}\n\n",
+        text(audit, "runId"),
+        text(agent, "key"),
+        text(agent, "version"),
+        text(audit, "status")
+    );
+    let by = &audit["startedBy"];
+    page += &format!(
+        "Who      {} ({}) started it at {} [#0]\n",
+        safe_line(&text(by, "id")),
+        text(by, "auth"),
+        text(audit, "submittedAt")
+    );
+    page +=
+        &format!("How      planner: {}; agent contract {}\n", text(&audit["planner"], "label"), text(agent, "digest"));
+    if let Some(context) = audit.get("context").filter(|context| !context.is_null()) {
+        page += &format!("From     snapshot {} with root {}\n", text(context, "snapshotId"), text(context, "hash"));
+    }
+    for step in audit["steps"].as_array().into_iter().flatten() {
+        page += &step_line(step);
+    }
+    for approval in audit["approvals"].as_array().into_iter().flatten() {
+        let who = approval["approver"].as_str().map(|who| format!(" by {}", safe_line(who))).unwrap_or_default();
+        page += &format!(
+            "Allowed  step {}: {}{who}, action {} {}\n",
+            approval["stepNumber"],
+            text(approval, "status"),
+            text(approval, "actionDigest"),
+            cited(approval)
+        );
+    }
+    for output in audit["outputs"].as_array().into_iter().flatten() {
+        page += &format!(
+            "Made     {} {} {} {}\n",
+            text(output, "kind"),
+            safe_line(&text(output, "name")),
+            text(output, "digest"),
+            cited(output)
+        );
+    }
+    if let Some(problem) = audit["problem"]["code"].as_str() {
+        page += &format!("Failed   {problem}\n");
+    }
+    let totals = &audit["totals"];
+    let cost = format!("{} tokens, {} {}", totals["tokens"], text(totals, "cost"), text(totals, "currency"));
+    page += &format!("Cost     {} events, {} steps, {cost}\n", totals["events"], totals["steps"]);
+    page + &format!(
+        "Record   {} up to event {}, head {}\n",
+        text(&audit["record"], "level"),
+        audit["record"]["lastSeq"],
+        ids::short(&text(&audit["record"], "head"))
+    )
+}
+
+fn step_line(step: &Value) -> String {
+    let label =
+        [text(step, "label"), text(step, "operation")].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
+    let time = step["durationMicros"].as_u64().map(|micros| format!(", {}", took(micros))).unwrap_or_default();
+    format!(
+        "Did      step {}: {} by rule `{}`, {}{time} {}\n",
+        step["stepNumber"],
+        safe_line(&label),
+        text(step, "rule"),
+        text(step, "status"),
+        cited(step)
+    )
+}
+
+/// The events behind a sentence.
+fn cited(value: &Value) -> String {
+    let events = value["events"].as_array().into_iter().flatten();
+    let numbers: Vec<String> = events.map(|event| format!("#{event}")).collect();
+    format!("[{}]", numbers.join(" "))
+}

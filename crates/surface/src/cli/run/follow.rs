@@ -1,0 +1,175 @@
+//! `affiant run watch` and `events`: a run as it happens, over a stream that is resumed when it breaks.
+
+use std::time::Duration;
+
+use affiant_contract::duration;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde_json::{Value, json};
+
+use super::{named, run_argument};
+use crate::cli::{Context, Exit, Failure, client::Client, ids, narrate::Narrator, stream::Stream, terminal};
+
+/// How long a run is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct Until {
+    /// Also stop when nothing but a person can move it.
+    pub(in crate::cli) blocked: bool,
+    /// The longest.
+    pub(in crate::cli) timeout: Option<Duration>,
+}
+
+pub(super) fn wait_arguments() -> [Arg; 2] {
+    let wait =
+        Arg::new("wait").long("wait").value_name("STATE").help("Wait until it is `finished`, or `blocked` by a person");
+    let timeout = Arg::new("timeout")
+        .long("timeout")
+        .value_name("TIME")
+        .help("The longest to wait, for example 5m; the run goes on");
+    [
+        wait.num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("finished")
+            .value_parser(["finished", "blocked"]),
+        timeout,
+    ]
+}
+
+impl Until {
+    /// What `--wait` and `--timeout` ask for; none without `--wait`.
+    pub(super) fn asked(matches: &ArgMatches) -> Result<Option<Self>, Failure> {
+        let Some(state) = matches.get_one::<String>("wait") else { return Ok(None) };
+        Ok(Some(Self { blocked: state == "blocked", timeout: timeout(matches)? }))
+    }
+}
+
+fn timeout(matches: &ArgMatches) -> Result<Option<Duration>, Failure> {
+    let Some(text) = matches.get_one::<String>("timeout") else { return Ok(None) };
+    let parsed = duration::parse(text);
+    parsed.map(Some).ok_or_else(|| Failure::usage(format!("--timeout: `{text}` is not a time such as 30s or 5m")))
+}
+
+pub(super) fn arguments(command: Command) -> Command {
+    command.arg(run_argument()).args(wait_arguments())
+}
+
+pub(super) async fn watch(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let run = named(&client, matches, "run").await?;
+    let until = Until::asked(matches)?.unwrap_or(Until { blocked: false, timeout: timeout(matches)? });
+    let row = super::row(&client, &run).await?;
+    let of = |field: &str| row[field].as_str().unwrap_or_default();
+    terminal::data(&format!(
+        "{}@{}  {}  {}",
+        of("agentKey"),
+        of("agentVersion"),
+        ids::short(&run),
+        row["planner"]["label"].as_str().unwrap_or_default()
+    ));
+    follow(&client, &run, until, &mut |line| terminal::data(line)).await
+}
+
+/// Follows a run from its first event and tells it, line by line, until it is time to stop.
+pub(in crate::cli) async fn follow(
+    client: &Client,
+    run: &str,
+    until: Until,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Exit, Failure> {
+    let mut narrator = Narrator::default();
+    let mut take = |event: &Value, _: &str| {
+        if let Some(line) = narrator.tell(event) {
+            tell(&line);
+        }
+        let waits = narrator.pending.is_some() || narrator.parked.is_some();
+        narrator.ended.is_some() || (until.blocked && waits)
+    };
+    let following = follow_events(client, run, None, &mut take);
+    let stopped = tokio::select! {
+        result = following => result.map(|()| None)?,
+        () = after(until.timeout) => Some(Exit::TimedOut),
+        _ = tokio::signal::ctrl_c() => Some(Exit::Detached),
+    };
+    if let Some(exit) = stopped {
+        tell(&format!("Detached. {run} goes on."));
+        return Ok(exit);
+    }
+    tell(&format!("● {} events · 0 tokens · $0.00", narrator.events));
+    Ok(narrator.ended.as_ref().map_or(Exit::RunWaits, |(status, code)| Exit::of_run(status, code.as_deref())))
+}
+
+async fn after(timeout: Option<Duration>) {
+    match timeout {
+        Some(timeout) => tokio::time::sleep(timeout).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Gives every event after `after`, as value and as recorded bytes, until `take` says that it has enough. A stream
+/// that breaks is opened again after the last event; a server that is gone for a moment is waited for.
+pub(in crate::cli) async fn follow_events(
+    client: &Client,
+    run: &str,
+    after: Option<u64>,
+    take: &mut dyn FnMut(&Value, &str) -> bool,
+) -> Result<(), Failure> {
+    let (mut last, mut broken) = (after, 0_u32);
+    loop {
+        let mut request = json!({ "runId": run });
+        if let Some(last) = last {
+            request["after"] = last.into();
+        }
+        match client.stream("agent.events", "v1", &request).await {
+            Ok(response) => {
+                let mut stream = Stream::new(response);
+                while let Some(sent) = stream.next().await {
+                    let Ok(event) = serde_json::from_str::<Value>(&sent.data) else { continue };
+                    (last, broken) = (event["seq"].as_u64().or(last), 0);
+                    if take(&event, &sent.data) {
+                        return Ok(());
+                    }
+                }
+            }
+            Err(failure) if failure.exit != Exit::Unreachable || broken > 50 => return Err(failure),
+            Err(_) => (),
+        }
+        broken += 1;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+pub(super) fn events_arguments(command: Command) -> Command {
+    let after = Arg::new("after").long("after").value_name("SEQ").value_parser(clap::value_parser!(u64));
+    command
+        .arg(run_argument())
+        .arg(after.help("Only events after this one"))
+        .arg(Arg::new("follow").long("follow").short('f').action(ArgAction::SetTrue).help("Go on until the run ends"))
+}
+
+/// Prints recorded events, each on a line, byte for byte. It ends with the run, or without `--follow` at the newest event.
+pub(super) async fn events(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let run = named(&client, matches, "run").await?;
+    let after = matches.get_one::<u64>("after").copied();
+    if matches.get_flag("follow") {
+        let is_last =
+            |event: &Value| matches!(event["type"].as_str(), Some("run.completed" | "run.failed" | "run.cancelled"));
+        follow_events(&client, &run, after, &mut |event, bytes| {
+            terminal::data(bytes);
+            is_last(event)
+        })
+        .await?;
+        return Ok(Exit::Done);
+    }
+    let mut last = after;
+    loop {
+        let mut request = json!({ "runId": run, "limit": 1000 });
+        if let Some(last) = last {
+            request["after"] = last.into();
+        }
+        let page = client.query("agent.events", "v1", &request).await?;
+        let events = page["events"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let Some(newest) = events.last() else { return Ok(Exit::Done) };
+        events.iter().for_each(|event| terminal::data(&event.to_string()));
+        last = newest["seq"].as_u64();
+    }
+}

@@ -1,0 +1,143 @@
+//! `affiant run list` and `get`.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde_json::{Map, Value, json};
+
+use super::{named, row};
+use crate::cli::{
+    Context, Exit, Failure, ids,
+    narrate::clock,
+    output::{Column, Data, text},
+    terminal::safe_line,
+};
+
+const COLUMNS: &[Column] = &[
+    Column::new("STATUS", status),
+    Column::new("RUN", |row| ids::short(&text(row, "runId"))),
+    Column::new("AGENT", |row| format!("{}@{}", text(row, "agentKey"), text(row, "agentVersion"))),
+    Column::new("PLANNER", |row| text(&row["planner"], "label")),
+    Column::new("STEPS", |row| text(row, "steps")),
+    Column::new("STARTED", |row| text(row, "submittedAt").get(..19).unwrap_or_default().replace('T', " ")),
+    Column::new("ERROR", |row| safe_line(&text(row, "lastError"))),
+    Column::wide("ID", |row| text(row, "runId")),
+    Column::wide("SNAPSHOT", |row| text(row, "contextSnapshotId")),
+    Column::wide("BY", |row| text(row, "startedBy")),
+];
+
+/// Status with its sign; what a run waits for is said instead of that it waits.
+fn status(row: &Value) -> String {
+    let status = text(row, "status");
+    let (sign, word) = match (status.as_str(), row["waitingFor"]["reason"].as_str()) {
+        ("queued", _) => ("◌", "queued"),
+        ("running", _) => ("●", "running"),
+        ("waiting", Some("approval")) => ("△", "needs approval"),
+        ("waiting", Some("input")) => ("△", "asks a question"),
+        ("waiting", Some("unknown_outcome")) => ("?", "outcome unknown"),
+        ("waiting", _) => ("◌", "waiting"),
+        ("completed", _) => ("✓", "completed"),
+        ("failed", _) => ("✗", "failed"),
+        ("cancelled", _) => ("⊘", "cancelled"),
+        ("cancelling", _) => ("⊘", "cancelling"),
+        _ => ("", ""),
+    };
+    if word.is_empty() { status } else { format!("{sign} {word}") }
+}
+
+pub(super) fn arguments(command: Command) -> Command {
+    let value = |name: &'static str, placeholder: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(placeholder).help(help)
+    };
+    command
+        .arg(value("query", "FILTER", "Filter, for example `status:failed since:24h agent:echo`").short('q'))
+        .arg(value("agent", "KEY", "Only runs of this agent"))
+        .arg(value("status", "STATUS", "Only runs in this status"))
+        .arg(value("limit", "N", "Rows of a page").default_value("50").value_parser(clap::value_parser!(u64)))
+        .arg(value("cursor", "C", "Go on after this page"))
+        .arg(Arg::new("all").long("all").action(ArgAction::SetTrue).help("Every page"))
+        .arg(Arg::new("active").long("active").action(ArgAction::SetTrue).help("Only runs that have not ended"))
+}
+
+pub(super) async fn list(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let mut request = request(matches);
+    let (mut items, mut next, mut total);
+    items = Vec::new();
+    loop {
+        let mut page = client.query("agent.status", "v1.1", &Value::Object(request.clone())).await?;
+        items.extend(page["runs"].as_array_mut().map(std::mem::take).unwrap_or_default());
+        (next, total) = (page["nextCursor"].as_str().map(str::to_owned), page["total"].as_u64());
+        match &next {
+            Some(cursor) if matches.get_flag("all") => request.insert("cursor".to_owned(), cursor.as_str().into()),
+            _ => break,
+        };
+    }
+    context.print(Data::List { items, columns: COLUMNS, next, total })?;
+    Ok(Exit::Done)
+}
+
+fn request(matches: &ArgMatches) -> Map<String, Value> {
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let mut filter = text("query").unwrap_or_default();
+    if matches.get_flag("active") {
+        filter = format!("{filter} status:queued,running,waiting,cancelling").trim_start().to_owned();
+    }
+    let mut request = Map::from_iter([("limit".to_owned(), json!(matches.get_one::<u64>("limit")))]);
+    for (field, value) in
+        [("q", Some(filter)), ("agentKey", text("agent")), ("status", text("status")), ("cursor", text("cursor"))]
+    {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            request.insert(field.to_owned(), value.into());
+        }
+    }
+    request
+}
+
+pub(super) async fn get(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let run = named(&client, matches, "run").await?;
+    let value = row(&client, &run).await?;
+    if value.is_null() {
+        return Err(Failure::new(Exit::NotFound, "run-not-found", format!("there is no run {run}")));
+    }
+    let approvals = client.query("agent.approvals.list", "v1", &json!({ "runId": run, "status": "pending" })).await?;
+    let artifacts = client.query("agent.artifacts", "v1.1", &json!({ "runId": run })).await?;
+    let text = page(&value, &approvals["approvals"], &artifacts["artifacts"]);
+    super::print(context, value, "runId", text)?;
+    Ok(Exit::Done)
+}
+
+/// One run for people.
+fn page(row: &Value, approvals: &Value, artifacts: &Value) -> String {
+    let of = |field: &str| text(row, field);
+    let mut page = format!("{}  {}@{}  {}\n", of("runId"), of("agentKey"), of("agentVersion"), status(row));
+    page += &format!("  planner    {} · 0 tokens · $0.00\n", text(&row["planner"], "label"));
+    page += &format!("  started    {} by {}\n", of("submittedAt"), safe_line(&of("startedBy")));
+    for (field, label) in
+        [("endedAt", "ended"), ("contextSnapshotId", "snapshot"), ("parentRunId", "parent"), ("lastError", "error")]
+    {
+        if !of(field).is_empty() {
+            page += &format!("  {label:<10} {}\n", safe_line(&of(field)));
+        }
+    }
+    page += &format!("  steps      {}\n", of("steps"));
+    for approval in approvals.as_array().into_iter().flatten() {
+        let (id, title) = (text(approval, "approvalId"), safe_line(&text(approval, "title")));
+        page += &format!(
+            "  △ {title}   expires {}   affiant approval get {}\n",
+            clock(&text(approval, "expiresAt")),
+            ids::short(&id)
+        );
+    }
+    if let Some(question) = row["waitingFor"]["question"].as_str() {
+        page += &format!("  △ {}   affiant run answer {} ANSWER\n", safe_line(question), ids::short(&of("runId")));
+    }
+    for artifact in artifacts.as_array().into_iter().flatten() {
+        page += &format!(
+            "  artifact   {}  {}  {}\n",
+            text(artifact, "artifactId"),
+            safe_line(&text(artifact, "name")),
+            safe_line(&text(artifact, "summary"))
+        );
+    }
+    page
+}
