@@ -3,3 +3,4 @@
 //! Pure decisions, planners, and the loop that carries them out. The outside world is behind [`ports`].
 
 pub mod ports;
+pub mod rules;
