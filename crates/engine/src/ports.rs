@@ -125,11 +125,12 @@ pub trait Store: Send + Sync {
     /// Entries of all streams of all tenants in the order they were stored, after `position`, at most `limit`.
     async fn tail(&self, after: u64, limit: usize) -> Result<Vec<Positioned>, StoreError>;
 
-    /// The tenant's Merkle log: its size, and the frontier's bytes (`affiant_proof::Frontier`).
+    /// The tenant's Merkle log: its size and root.
     async fn log(&self, tenant: &TenantId) -> Result<LogHead, StoreError>;
 
-    /// Leaf hashes of the tenant's log with index in `from..to`, in order.
-    async fn leaves(&self, tenant: &TenantId, from: u64, to: u64) -> Result<Vec<Digest>, StoreError>;
+    /// Hashes of the tenant's log with place in `from..to`, in order: of leaves for level 0, of complete subtrees
+    /// of 256 leaves for level 1, of 65,536 for level 2 (what `affiant_proof::tree::TiledNodes` reads).
+    async fn hashes(&self, tenant: &TenantId, level: u8, from: u64, to: u64) -> Result<Vec<Digest>, StoreError>;
 
     /// Counts for status pages.
     async fn counts(&self) -> Result<Counts, StoreError>;

@@ -11,9 +11,13 @@ mod errors;
 mod folder;
 mod idempotency;
 mod memory;
+mod open;
+mod sqlite;
 pub mod testing;
 mod vault;
 
 pub use blobs::{FileBlobs, MemoryBlobs};
 pub use memory::MemoryStore;
+pub use open::{OpenError, Opened, Options, open};
+pub use sqlite::SqliteStore;
 pub use vault::KeyVault;

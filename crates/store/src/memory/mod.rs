@@ -126,8 +126,8 @@ impl Store for MemoryStore {
         Ok(self.state().log(tenant))
     }
 
-    async fn leaves(&self, tenant: &TenantId, from: u64, to: u64) -> Result<Vec<Digest>, StoreError> {
-        Ok(self.state().leaves(tenant, from, to))
+    async fn hashes(&self, tenant: &TenantId, level: u8, from: u64, to: u64) -> Result<Vec<Digest>, StoreError> {
+        Ok(self.state().hashes(tenant, level, from, to))
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

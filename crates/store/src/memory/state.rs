@@ -10,6 +10,7 @@ use affiant_engine::ports::{
     SealedValue, StoreError,
 };
 use affiant_journal::{ApprovalId, Digest, Entry, RunId, StreamId, TenantId, Timestamp, WorkerId};
+use affiant_proof::tree::Frontier;
 use serde_json::Value;
 
 use crate::idempotency;
@@ -33,6 +34,7 @@ pub(super) struct Tenant {
     documents: BTreeMap<(Arc<str>, Arc<str>), Value>,
     remembered: HashMap<String, Remembered>,
     leaves: Vec<Digest>,
+    frontier: Frontier,
 }
 
 impl State {
@@ -62,6 +64,7 @@ impl State {
         let leaf = tenant.leaves.len() as u64;
         for entry in &entries {
             tenant.leaves.push(entry.leaf);
+            tenant.frontier.push(entry.leaf);
             let position = self.order.len() as u64 + 1;
             self.order.push(Positioned { position, tenant: id.clone(), stream: stream.clone(), entry: entry.clone() });
         }
@@ -159,14 +162,16 @@ impl State {
     }
 
     pub(super) fn log(&self, tenant: &TenantId) -> LogHead {
-        let leaves = self.tenant(tenant).map_or(&[][..], |t| &t.leaves);
-        LogHead { size: leaves.len() as u64, root: crate::conformance::root_of(leaves) }
+        let frontier = self.tenant(tenant).map(|t| t.frontier.clone()).unwrap_or_default();
+        LogHead { size: frontier.size(), root: frontier.root() }
     }
 
-    pub(super) fn leaves(&self, tenant: &TenantId, from: u64, to: u64) -> Vec<Digest> {
+    pub(super) fn hashes(&self, tenant: &TenantId, level: u8, from: u64, to: u64) -> Vec<Digest> {
         let leaves = self.tenant(tenant).map_or(&[][..], |t| &t.leaves);
-        let at = |index: u64| usize::try_from(index).unwrap_or(usize::MAX).min(leaves.len());
-        leaves.get(at(from)..at(to)).unwrap_or_default().to_vec()
+        let width = 1usize.checked_shl(8 * u32::from(level)).unwrap_or(usize::MAX);
+        let at = |index: u64| usize::try_from(index).unwrap_or(usize::MAX);
+        let whole = leaves.chunks_exact(width).map(crate::conformance::root_of);
+        whole.take(at(to)).skip(at(from)).collect()
     }
 
     pub(super) fn counts(&self) -> Counts {

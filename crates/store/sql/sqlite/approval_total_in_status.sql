@@ -1,0 +1,3 @@
+-- From an index alone.
+SELECT count(*) FROM approvals
+WHERE tenant = (SELECT tenant FROM tenants WHERE name = :tenant) AND status = :status

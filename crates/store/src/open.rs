@@ -1,0 +1,227 @@
+//! Opening a data folder: one server at a time, everything in its place, and words for what to do when it fails.
+//!
+//! | in the folder | what |
+//! |---|---|
+//! | `lock` | held by the server that uses the folder, with its process id |
+//! | `journal.db` | journals and their projections (with `-wal` and `-shm` while a server runs: they belong to it) |
+//! | `blobs/` | large payloads by digest |
+//! | `keys/` | `master.key` and `keys.db`; back them up apart from the rest |
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use affiant_engine::ports::{Blobs, Chance, Clock, Store, StoreError, Vault, VaultError};
+
+use crate::{
+    blobs::FileBlobs,
+    folder,
+    sqlite::{SqliteStore, Wrong},
+    vault::{KeyVault, Secret},
+};
+
+/// What is needed to open a data folder.
+pub struct Options {
+    /// The folder; made when it is not there.
+    pub folder: PathBuf,
+    /// Says when a remembered reply is forgotten.
+    pub clock: Arc<dyn Clock>,
+    /// Makes keys.
+    pub chance: Arc<dyn Chance>,
+}
+
+/// An open data folder.
+pub struct Opened {
+    /// Journals and their projections.
+    pub store: Arc<dyn Store>,
+    /// Large payloads.
+    pub blobs: Arc<dyn Blobs>,
+    /// Personal values.
+    pub vault: Arc<dyn Vault>,
+}
+
+/// Why a data folder could not be opened, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another server has it.
+    #[error("another server{} uses {}. Stop it, or choose another folder", by(.pid), .folder.display())]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+        /// The other process, when it says so.
+        pid: Option<u32>,
+    },
+    /// It cannot be made or written.
+    #[error("{} cannot be written. Make it writable for the user that runs the server, or choose another folder", .path.display())]
+    NotWritable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The disk is full.
+    #[error("the disk of {} is full. Make room; nothing that was accepted is lost", .0.display())]
+    Full(PathBuf),
+    /// A database, but of something else.
+    #[error("{} is the database of another program. Choose another folder", .0.display())]
+    NotOurs(PathBuf),
+    /// Written by a later release.
+    #[error("{} was written by a later release (format {found}). Start that release, or restore a backup from before it", .path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The format it has.
+        found: i64,
+    },
+    /// It holds something that cannot be.
+    #[error("{} is damaged: {what}. Keep a copy of the folder and restore a backup; nothing was changed", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+    },
+    /// The keys are there, the key file is not.
+    #[error("{} is missing, and the keys beside it open with no other. Put it back. To give up all personal values for good, remove that folder", .0.display())]
+    KeyFileMissing(PathBuf),
+    /// The key file is another one, or not a key.
+    #[error("{} is not the key file that the keys beside it were made with. Put the right one back", .0.display())]
+    KeyFileWrong(PathBuf),
+    /// Others may read the key file.
+    #[error("others may read {}. Run: chmod 600 {}", .0.display(), .0.display())]
+    KeyFileExposed(PathBuf),
+    /// Something else.
+    #[error("{} did not open", .path.display())]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+fn by(pid: &Option<u32>) -> String {
+    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+}
+
+/// Opens a data folder, or makes one. No other server can open it until the store is dropped.
+pub fn open(options: Options) -> Result<Opened, OpenError> {
+    let Options { folder, clock, chance } = options;
+    folder::make(&folder).map_err(|error| file_error(&folder, error))?;
+    let lock = Lock::take(&folder)?;
+    let vault = open_vault(&folder.join("keys"), chance)?;
+    let payloads = folder.join("blobs");
+    let blobs = FileBlobs::open(payloads.clone()).map_err(|error| file_error(&payloads, error))?;
+    let journal = folder.join("journal.db");
+    let store = SqliteStore::open(&journal, clock, Some(lock)).map_err(|wrong| journal_error(&journal, wrong))?;
+    Ok(Opened { store: Arc::new(store), blobs: Arc::new(blobs), vault: Arc::new(vault) })
+}
+
+/// Holds a data folder for one process. The system lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct Lock(#[expect(dead_code, reason = "the open file is the lock")] File);
+
+impl Lock {
+    fn take(folder: &Path) -> Result<Self, OpenError> {
+        let path = folder.join("lock");
+        let mut file = folder::private(&path).map_err(|error| file_error(&path, error))?;
+        match file.try_lock() {
+            Ok(()) => (),
+            Err(TryLockError::WouldBlock) => {
+                return Err(OpenError::InUse { folder: folder.to_owned(), pid: holder(&mut file) });
+            }
+            Err(TryLockError::Error(error)) => return Err(file_error(&path, error)),
+        }
+        let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+        written.map_err(|error| file_error(&path, error))?;
+        Ok(Self(file))
+    }
+}
+
+fn holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+fn open_vault(folder: &Path, chance: Arc<dyn Chance>) -> Result<KeyVault, OpenError> {
+    folder::make(folder).map_err(|error| file_error(folder, error))?;
+    let (key_file, keys) = (folder.join("master.key"), folder.join("keys.db"));
+    let secret = match key_file.exists() {
+        true => read_key(&key_file)?,
+        false if keys.exists() => return Err(OpenError::KeyFileMissing(key_file)),
+        false => make_key(&key_file, &*chance).map_err(|error| file_error(&key_file, error))?,
+    };
+    folder::private(&keys).map_err(|error| file_error(&keys, error))?;
+    KeyVault::open(&keys, secret, chance).map_err(|error| match error {
+        VaultError::Refused => OpenError::KeyFileWrong(key_file),
+        error => OpenError::Other { path: keys, source: Box::new(error) },
+    })
+}
+
+fn read_key(path: &Path) -> Result<Secret, OpenError> {
+    let file = File::open(path).map_err(|error| file_error(path, error))?;
+    if is_exposed(&file).map_err(|error| file_error(path, error))? {
+        return Err(OpenError::KeyFileExposed(path.to_owned()));
+    }
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
+    file.take(64).read_to_end(&mut bytes).map_err(|error| file_error(path, error))?;
+    match bytes.as_slice().try_into() {
+        Ok(key) => Ok(Secret::new(key)),
+        Err(_) => Err(OpenError::KeyFileWrong(path.to_owned())),
+    }
+}
+
+#[cfg(unix)]
+fn is_exposed(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(file.metadata()?.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_exposed(_: &File) -> io::Result<bool> {
+    Ok(false)
+}
+
+/// The key is on disk under its name only when all of it is.
+fn make_key(path: &Path, chance: &dyn Chance) -> io::Result<Secret> {
+    let mut key = Secret::new([0; 32]);
+    chance.fill(&mut *key);
+    let unfinished = path.with_extension("new");
+    let mut file = folder::private(&unfinished)?;
+    file.set_len(0)?;
+    file.write_all(&*key)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    folder::sync(path.parent().expect("the key file is in a folder"))?;
+    Ok(key)
+}
+
+fn file_error(path: &Path, error: io::Error) -> OpenError {
+    match crate::errors::of_io(error) {
+        StoreError::Full => OpenError::Full(path.to_owned()),
+        StoreError::ReadOnly => {
+            let source = io::Error::from(io::ErrorKind::PermissionDenied);
+            OpenError::NotWritable { path: path.to_owned(), source }
+        }
+        error => OpenError::Other { path: path.to_owned(), source: Box::new(error) },
+    }
+}
+
+fn journal_error(path: &Path, wrong: Wrong) -> OpenError {
+    let path = path.to_owned();
+    match wrong {
+        Wrong::NotOurs => OpenError::NotOurs(path),
+        Wrong::Newer(found) => OpenError::Newer { path, found },
+        Wrong::File(error) | Wrong::Thread(error) => file_error(&path, error),
+        Wrong::Store(StoreError::Full) => OpenError::Full(path),
+        Wrong::Store(StoreError::Damaged(what)) => OpenError::Damaged { path, what },
+        Wrong::Store(StoreError::ReadOnly) => file_error(&path, io::ErrorKind::PermissionDenied.into()),
+        Wrong::Store(error) => OpenError::Other { path, source: Box::new(error) },
+    }
+}

@@ -1,0 +1,208 @@
+//! One append: looked at first, then written.
+
+use affiant_engine::ports::{Append, Appended, ApprovalRow, ArtifactRow, Document, RunRow, SealedValue, StoreError};
+use affiant_journal::Entry;
+
+use super::{
+    known::{Queued, Stream},
+    lanes::{Lane, TenantNumber},
+    rows::{self, clamped},
+    writer::{Fault, Writer},
+};
+
+impl Writer<'_> {
+    /// Everything in the append, or a refusal before anything is written.
+    pub(super) fn append(&mut self, append: &Append) -> Result<Appended, Fault> {
+        let tenant = self.tenant_or_new(&append.tenant)?;
+        let replaced = match &append.remember {
+            Some(reply) => self.replaced_by_append(tenant, &append.tenant, reply)?,
+            None => None,
+        };
+        let mut stream = self.stream_for(tenant, append)?;
+        let appended = self.add_entries(append, tenant, &mut stream)?;
+        self.add_sealed(stream.number, &append.sealed)?;
+        if let Some(run) = &append.run {
+            self.put_run(tenant, &mut stream, run)?;
+        }
+        self.known.streams.put(tenant, &append.stream, stream);
+        for approval in &append.approvals {
+            self.put_approval(tenant, approval)?;
+        }
+        for artifact in &append.artifacts {
+            self.add_artifact(tenant, artifact)?;
+        }
+        for document in &append.documents {
+            self.put_document(tenant, document)?;
+        }
+        if let Some(reply) = &append.remember {
+            self.put_reply(tenant, &append.tenant, reply, replaced)?;
+        }
+        Ok(appended)
+    }
+
+    fn stream_for(&mut self, tenant: TenantNumber, append: &Append) -> Result<Stream, Fault> {
+        let found = self.stream(tenant, &append.stream)?;
+        if found.as_ref().map_or(0, |stream| stream.entries) != append.expected {
+            let (stream, expected) = (append.stream.clone(), append.expected);
+            return Err(StoreError::Conflict { stream, expected }.into());
+        }
+        match found {
+            Some(stream) => Ok(stream),
+            None => {
+                let number = self.sql.add_stream.one([&tenant, &append.stream.as_str()], |row| row.get(0))?;
+                Ok(Stream { number, entries: 0, run: None })
+            }
+        }
+    }
+
+    fn add_entries(
+        &mut self,
+        append: &Append,
+        tenant: TenantNumber,
+        stream: &mut Stream,
+    ) -> rusqlite::Result<Appended> {
+        if !append.entries.is_empty() {
+            self.known.grows(&append.tenant);
+        }
+        let owner = self.known.tenants.get_mut(&append.tenant).expect("the tenant was found or made for this append");
+        let leaf = owner.frontier.size();
+        for Entry { bytes, leaf: hash } in &append.entries {
+            self.known.position += 1;
+            let (place, seq) = (clamped(owner.frontier.size()), clamped(stream.entries));
+            let (position, hash_bytes) = (self.known.position, hash.0);
+            self.sql.add_event.run([&position, &tenant, &place, &stream.number, &seq, &hash_bytes, bytes])?;
+            stream.entries += 1;
+            for (node, hash) in owner.frontier.push(*hash) {
+                let (level, place) = (i64::from(node.level), clamped(node.index));
+                self.sql.add_subtree.run([&tenant, &level, &place, &hash.0])?;
+            }
+        }
+        Ok(Appended { leaf, position: self.known.position.unsigned_abs() })
+    }
+
+    fn add_sealed(&mut self, stream: i64, sealed: &[SealedValue]) -> rusqlite::Result<()> {
+        for SealedValue { seq, commitment, subject, cipher } in sealed {
+            self.sql.add_sealed.run([&stream, &clamped(*seq), &commitment.0, subject, cipher])?;
+        }
+        Ok(())
+    }
+
+    fn put_run(&mut self, tenant: TenantNumber, stream: &mut Stream, row: &RunRow) -> rusqlite::Result<()> {
+        match stream.run.take() {
+            None => {
+                self.add_run(tenant, stream.number, row)?;
+                self.known.count(tenant, &row.agent, &row.status, 1);
+            }
+            Some(before) => self.update_run(tenant, stream.number, &before, row)?,
+        }
+        if let Some(at) = row.runnable_at {
+            self.known.lanes.note(Lane { tenant, agent: row.agent.clone(), priority: row.priority }, at);
+        }
+        stream.run = Some(Queued {
+            agent: row.agent.clone(),
+            status: row.status.clone(),
+            priority: row.priority,
+            runnable_at: row.runnable_at,
+            worker: row.worker.clone(),
+        });
+        Ok(())
+    }
+
+    fn add_run(&mut self, tenant: TenantNumber, stream: i64, row: &RunRow) -> rusqlite::Result<()> {
+        self.sql.add_run.run([
+            &stream,
+            &tenant,
+            &row.run.as_str(),
+            &row.agent,
+            &row.agent_version,
+            &row.planner,
+            &row.status,
+            &row.waiting,
+            &row.priority,
+            &row.submitted_at.0,
+            &row.started_at.map(|at| at.0),
+            &row.ended_at.map(|at| at.0),
+            &row.snapshot.as_ref().map(|id| id.as_str()),
+            &row.error,
+            &row.actor.as_str(),
+            &row.parent.as_ref().map(|id| id.as_str()),
+            &clamped(row.steps),
+            &clamped(row.events),
+            &row.runnable_at.map(|at| at.0),
+            &row.worker.as_ref().map(|id| id.as_str()),
+        ])?;
+        Ok(())
+    }
+
+    /// What a run was submitted with does not change, and an index is touched only when its columns do.
+    fn update_run(&mut self, tenant: TenantNumber, stream: i64, before: &Queued, row: &RunRow) -> rusqlite::Result<()> {
+        self.sql.update_run.run([
+            &stream,
+            &row.waiting,
+            &row.started_at.map(|at| at.0),
+            &row.ended_at.map(|at| at.0),
+            &row.snapshot.as_ref().map(|id| id.as_str()),
+            &row.error,
+            &clamped(row.steps),
+            &clamped(row.events),
+            &row.worker.as_ref().map(|id| id.as_str()),
+        ])?;
+        if before.status != row.status {
+            self.sql.move_run.run([&stream, &row.status])?;
+            self.known.count(tenant, &before.agent, &before.status, -1);
+            self.known.count(tenant, &before.agent, &row.status, 1);
+        }
+        if (before.priority, before.runnable_at) != (row.priority, row.runnable_at) {
+            self.sql.queue_run.run([&stream, &row.priority, &row.runnable_at.map(|at| at.0)])?;
+        }
+        Ok(())
+    }
+
+    fn put_approval(&mut self, tenant: TenantNumber, row: &ApprovalRow) -> rusqlite::Result<()> {
+        self.sql.put_approval.run([
+            &tenant,
+            &row.approval.as_str(),
+            &row.run.as_str(),
+            &clamped(row.step),
+            &row.action.0,
+            &row.displayed.0,
+            &row.status,
+            &row.requested_at.0,
+            &row.expires_at.0,
+            &row.resolved_at.map(|at| at.0),
+            &row.approver.as_ref().map(|id| id.as_str()),
+            &row.verdict.map(rows::verdict_name),
+        ])?;
+        Ok(())
+    }
+
+    fn add_artifact(&mut self, tenant: TenantNumber, row: &ArtifactRow) -> rusqlite::Result<()> {
+        let cites = serde_json::to_string(&row.cites).expect("a list of texts is JSON");
+        self.sql.add_artifact.run([
+            &tenant,
+            &row.artifact.as_str(),
+            &row.run.as_str(),
+            &clamped(row.seq),
+            &row.kind,
+            &row.name,
+            &row.content.digest.0,
+            &row.content.media,
+            &clamped(row.content.size),
+            &row.summary,
+            &row.step.map(clamped),
+            &cites,
+            &row.created_at.0,
+        ])?;
+        Ok(())
+    }
+
+    fn put_document(&mut self, tenant: TenantNumber, document: &Document) -> rusqlite::Result<()> {
+        match &document.value {
+            Some(value) => {
+                self.sql.put_document.run([&tenant, &document.collection, &document.id, &value.to_string()])?
+            }
+            None => self.sql.drop_document.run([&tenant, &document.collection, &document.id])?,
+        };
+        Ok(())
+    }
+}

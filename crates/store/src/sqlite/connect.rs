@@ -1,0 +1,101 @@
+//! Opening the file: how each connection is set, what the file must be, and what is checked before it is used.
+
+use std::{io, path::Path};
+
+use affiant_engine::ports::StoreError;
+use rusqlite::{Connection, OpenFlags, Row};
+
+use super::{
+    rows::{self, whole},
+    statement::Writes,
+};
+use crate::{errors::of_sqlite, folder};
+
+/// `AFNT`: says in the file's header that it is ours.
+const APPLICATION: i64 = 0x4146_4e54;
+/// The version of `schema.sql`. A change adds a migration from the one before.
+const VERSION: i64 = 1;
+
+/// Why the file cannot be used.
+#[derive(Debug)]
+pub(crate) enum Wrong {
+    /// Another program's database.
+    NotOurs,
+    /// Written by a later release.
+    Newer(i64),
+    /// The database did not open, or is damaged.
+    Store(StoreError),
+    /// The file cannot be made.
+    File(io::Error),
+    /// No thread can be started.
+    Thread(io::Error),
+}
+
+impl From<rusqlite::Error> for Wrong {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(of_sqlite(error))
+    }
+}
+
+/// The writer's connection, to a file that has the schema and was checked.
+pub(super) fn to_write(file: &Path) -> Result<Connection, Wrong> {
+    folder::private(file).map_err(Wrong::File)?;
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | NO_MUTEX)?;
+    identify(&connection)?;
+    // 4,096 pages of 4 KiB: a checkpoint about every 16 MiB, so that pages that change often are copied seldom.
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;
+         PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY",
+    )?;
+    prepare_schema(&connection)?;
+    check(&connection)?;
+    Ok(connection)
+}
+
+/// A reader's connection.
+pub(super) fn to_read(file: &Path) -> Result<Connection, Wrong> {
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY | NO_MUTEX)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY")?;
+    Ok(connection)
+}
+
+/// Each connection is used by one thread.
+const NO_MUTEX: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+
+fn identify(connection: &Connection) -> Result<(), Wrong> {
+    let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
+    let empty = number("SELECT count(*) FROM sqlite_schema")? == 0;
+    match (number("PRAGMA application_id")?, number("PRAGMA user_version")?) {
+        (0, 0) if empty => Ok(()),
+        (APPLICATION, version) if version > VERSION => Err(Wrong::Newer(version)),
+        (APPLICATION, _) => Ok(()),
+        _ => Err(Wrong::NotOurs),
+    }
+}
+
+fn prepare_schema(connection: &Connection) -> rusqlite::Result<()> {
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version == VERSION {
+        return Ok(());
+    }
+    let schema = include_str!("../../sql/sqlite/schema.sql");
+    connection.execute_batch(&format!(
+        "BEGIN IMMEDIATE;\n{schema}\nPRAGMA application_id = {APPLICATION};\nPRAGMA user_version = {VERSION};\nCOMMIT"
+    ))
+}
+
+/// Each log is as long as its events say, and its newest event is whole. This costs a few reads for each tenant,
+/// so a server is ready at once however much it keeps; everything else is checked when it is read.
+fn check(connection: &Connection) -> Result<(), Wrong> {
+    let mut sql = Writes::prepare(connection)?;
+    let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, rows::frontier(row, 2)?.size()));
+    for (number, tenant, size) in sql.frontiers.all([], read)? {
+        let last = sql.last_leaf.first([&number], |row| rows::entry(row, 1, 2).and_then(|_| whole(row, 0)))?;
+        let events = last.map_or(0, |leaf| leaf + 1);
+        if events != size {
+            let what = format!("the log of tenant {tenant} says {size} events, and there are {events}");
+            return Err(Wrong::Store(StoreError::Damaged(what)));
+        }
+    }
+    Ok(())
+}
