@@ -7,6 +7,7 @@
 mod display;
 mod failure;
 mod files;
+mod git;
 pub mod paths;
 pub mod tools;
 mod udiff;

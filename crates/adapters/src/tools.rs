@@ -5,6 +5,8 @@ mod fs_apply;
 mod fs_list;
 mod fs_read;
 mod fs_write;
+mod git_log;
+mod git_show;
 mod items_classify;
 mod text_render;
 mod toolbox;
@@ -38,6 +40,8 @@ pub fn builtin() -> Vec<Box<dyn Builtin>> {
         Box::new(Reader { key: "fs.list", run: fs_list::run }),
         Box::new(Reader { key: "fs.read", run: fs_read::run }),
         Box::new(fs_write::Write),
+        Box::new(Reader { key: "git.log", run: git_log::run }),
+        Box::new(Reader { key: "git.show", run: git_show::run }),
         Box::new(Reader { key: "items.classify", run: items_classify::run }),
         Box::new(Reader { key: "text.render", run: text_render::run }),
         Box::new(echo::Echo),
@@ -91,4 +95,4 @@ fn output(result: impl Serialize) -> Result<Value, ToolFailure> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

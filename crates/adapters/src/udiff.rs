@@ -10,7 +10,7 @@ mod parse;
 mod quote;
 
 pub(crate) use apply::{apply, revert};
-pub(crate) use make::make;
+pub(crate) use make::{Made, make};
 pub(crate) use parse::{FileDiff, parse};
 
 /// Stands for a file that is not there.
