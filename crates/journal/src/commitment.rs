@@ -75,6 +75,13 @@ pub fn placeholder(commitment: Digest) -> Value {
     Value::Object(Map::from_iter([("sd".to_owned(), commitment.to_string().into())]))
 }
 
+/// What `subject.erased` says of the commitments that can no longer be opened: SHA-256 over their 32 bytes each, in
+/// ascending order. `erased` is sorted here.
+pub fn erased_digest(erased: &mut [Digest]) -> Digest {
+    erased.sort_unstable();
+    Digest::of(erased.iter().map(|commitment| commitment.0).collect::<Vec<_>>().as_flattened())
+}
+
 /// Hides the values at these paths. Gives the value with placeholders, and the disclosures in order of their paths.
 ///
 /// Paths are JSON pointers into `value`; a segment `*` means every element or member. Paths that lead nowhere hide

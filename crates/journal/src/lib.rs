@@ -3,6 +3,7 @@
 //! Events, their exact bytes, and a run as a fold over them. This room reads no clock, no disk and no network:
 //! an auditor compiles it to check a record.
 
+mod action;
 pub mod bytes;
 mod commitment;
 mod digest;
@@ -12,7 +13,8 @@ mod ids;
 pub mod run;
 mod time;
 
-pub use commitment::{Disclosure, NotADisclosure, Salt, placeholder, redact};
+pub use action::Action;
+pub use commitment::{Disclosure, NotADisclosure, Salt, erased_digest, placeholder, redact};
 pub use digest::{Digest, NotADigest};
 pub use entry::Entry;
 pub use event::*;
