@@ -5,7 +5,24 @@
 //! with only the required ones, are made from the schemas and must pass through the Rust types unchanged.
 
 pub mod contract;
+pub(crate) mod history;
+pub mod keys;
+pub mod server;
+pub mod services;
 pub mod wire;
+pub mod workspace;
+
+use crate::gateway::Handlers;
+
+pub use services::Services;
+
+/// Every handler of this crate.
+pub fn all(services: &Services) -> Handlers {
+    contract::handlers(&services.registry)
+        .and(keys::handlers(services))
+        .and(server::handlers(services))
+        .and(workspace::handlers(services))
+}
 
 #[cfg(test)]
 mod drift;

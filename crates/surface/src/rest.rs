@@ -2,6 +2,7 @@
 //! reply into a response. No operation has code of its own here, so none can drift from its contract.
 
 mod guard;
+pub mod health;
 mod query;
 mod request;
 mod response;

@@ -13,13 +13,14 @@ use affiant_contract::{Contract, Registry, load_file};
 use affiant_engine::ports::*;
 use affiant_journal::{Actor, Body, Digest, StreamId, TenantId, Timestamp};
 use affiant_policy::{Principal, PrincipalKind, Role};
-use affiant_store::MemoryStore;
+use affiant_store::{MemoryBlobs, MemoryStore};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use crate::{
     auth::{Credential, KeyRecord, Keyring, NewKey},
     gateway::{Gateway, Handlers, Parts, Recorder, Settings},
+    handlers::services::{Facts, Services, StorageKind},
     problem::Refusal,
 };
 
@@ -125,11 +126,29 @@ impl Tools for FakeTools {
     }
 }
 
+/// Seals nothing: what was sealed can be read by anybody. For tests alone.
+pub(crate) struct GlassVault;
+
+impl Vault for GlassVault {
+    fn seal(&self, _: &Place<'_>, disclosure: &str) -> Result<Arc<[u8]>, VaultError> {
+        Ok(disclosure.as_bytes().into())
+    }
+
+    fn open(&self, _: &Place<'_>, cipher: &[u8]) -> Result<String, VaultError> {
+        String::from_utf8(cipher.to_vec()).map_err(|_| VaultError::Refused)
+    }
+
+    fn erase(&self, _: &TenantId, _: &str) -> Result<(), VaultError> {
+        Ok(())
+    }
+}
+
 /// A gateway, with keys of everybody who may stand in front of it.
 pub(crate) struct World {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) recorder: Arc<FakeRecorder>,
+    pub(crate) services: Services,
     keys: Vec<(&'static str, String)>,
 }
 
@@ -138,7 +157,7 @@ pub(crate) const CALLERS: &[&str] = &["revoked", "expired", "user", "admin", "ot
 
 impl World {
     /// A world with these contracts, carried out by these handlers.
-    pub(crate) fn new(contracts: Vec<Contract>, handlers: impl FnOnce(&Arc<Registry>) -> Handlers) -> Self {
+    pub(crate) fn new(contracts: Vec<Contract>, handlers: impl FnOnce(&Services) -> Handlers) -> Self {
         let clock = Arc::new(FakeClock::default());
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new(clock.clone()));
         let chance = Arc::new(FakeChance::default());
@@ -146,8 +165,27 @@ impl World {
         let keys = CALLERS.iter().map(|caller| (*caller, key(caller, &keyring, &*clock, &*chance))).collect();
         let recorder = Arc::new(FakeRecorder { store: store.clone(), events: Mutex::default() });
         let registry = Arc::new(Registry::new(contracts).unwrap());
+        let services = Services {
+            registry: registry.clone(),
+            store: store.clone(),
+            blobs: Arc::new(MemoryBlobs::default()),
+            vault: Arc::new(GlassVault),
+            keyring: keyring.clone(),
+            recorder: recorder.clone(),
+            clock: clock.clone(),
+            chance: chance.clone(),
+            facts: Arc::new(Facts {
+                version: "0.1.0",
+                started_at: clock.now(),
+                address: "http://127.0.0.1:4780".into(),
+                data_dir: "/var/lib/affiant".into(),
+                storage: StorageKind::Memory,
+                workers: 2,
+                workspaces: Vec::new(),
+            }),
+        };
         let gateway = Gateway::new(Parts {
-            handlers: handlers(&registry),
+            handlers: handlers(&services),
             registry,
             tools: Arc::new(FakeTools),
             store,
@@ -157,7 +195,12 @@ impl World {
             chance,
             settings: Settings { tenant: "t_a".into(), check_outputs: true },
         });
-        Self { gateway: gateway.unwrap(), clock, recorder, keys }
+        Self { gateway: gateway.unwrap(), clock, recorder, services, keys }
+    }
+
+    /// A world with every shipped contract, carried out by this crate.
+    pub(crate) fn shipped() -> Self {
+        Self::new(affiant_contract::builtin(), crate::handlers::all)
     }
 
     /// What this caller shows; nothing for `no key`.

@@ -3,11 +3,14 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use affiant_engine::ports::{Store, StoreError};
-use affiant_journal::Timestamp;
+use affiant_journal::{TenantId, Timestamp};
 use affiant_policy::Principal;
 
 use super::key::{KeyRecord, Unusable, name_in, name_of};
@@ -45,7 +48,28 @@ impl fmt::Debug for Credential {
 /// shares the store counts after the next [`Keyring::reload`].
 #[derive(Debug, Default)]
 pub struct Keyring {
-    keys: RwLock<HashMap<String, Arc<KeyRecord>>>,
+    keys: RwLock<HashMap<String, Entry>>,
+    changing: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    record: Arc<KeyRecord>,
+    /// When it was used last, in microseconds, to the minute; zero for never. Kept by this process alone.
+    used: AtomicI64,
+}
+
+impl Entry {
+    fn new(record: KeyRecord) -> Self {
+        Self { record: Arc::new(record), used: AtomicI64::new(0) }
+    }
+
+    fn use_at(&self, now: Timestamp) {
+        let minute = now.0 - now.0.rem_euclid(60_000_000);
+        if self.used.load(Ordering::Relaxed) != minute {
+            self.used.store(minute, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Keyring {
@@ -72,7 +96,7 @@ impl Keyring {
             let page = store.documents(None, COLLECTION, after.as_deref(), PAGE).await?;
             for document in &page {
                 match KeyRecord::of_document(document) {
-                    Some(record) => drop(keys.insert(name_of(&record.id), Arc::new(record))),
+                    Some(record) => drop(keys.insert(name_of(&record.id), Entry::new(record))),
                     None => tracing::error!(id = %document.id, "a key document cannot be read; the key does not work"),
                 }
             }
@@ -81,23 +105,46 @@ impl Keyring {
                 _ => break,
             }
         }
-        *self.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner) = keys;
+        let mut known = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        for (name, entry) in &mut keys {
+            if let Some(before) = known.get(name) {
+                entry.used = AtomicI64::new(before.used.load(Ordering::Relaxed));
+            }
+        }
+        *known = keys;
         Ok(())
     }
 
     /// Takes over a key that was just made or revoked, after the store has it.
     pub fn put(&self, record: KeyRecord) {
-        let mut keys = self.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        keys.insert(name_of(&record.id), Arc::new(record));
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let entry = keys.entry(name_of(&record.id)).or_insert_with(|| Entry::new(record.clone()));
+        entry.record = Arc::new(record);
     }
 
     /// The key with this id.
     pub fn get(&self, id: &str) -> Option<Arc<KeyRecord>> {
-        self.named(&name_of(id))
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.get(&name_of(id)).map(|entry| entry.record.clone())
     }
 
-    fn named(&self, name: &str) -> Option<Arc<KeyRecord>> {
-        self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(name).cloned()
+    /// Every key of a tenant, in no order.
+    pub fn of_tenant(&self, tenant: &TenantId) -> Vec<Arc<KeyRecord>> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let own = keys.values().filter(|entry| entry.record.principal.tenant == *tenant);
+        own.map(|entry| entry.record.clone()).collect()
+    }
+
+    /// When a key was used last, to the minute, as far as this process saw it.
+    pub fn last_used(&self, id: &str) -> Option<Timestamp> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let used = keys.get(&name_of(id))?.used.load(Ordering::Relaxed);
+        (used > 0).then_some(Timestamp(used))
+    }
+
+    /// Held while keys are made or revoked, so that of two last admin keys one stays.
+    pub async fn changing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.changing.lock().await
     }
 
     /// Who shows this key.
@@ -107,9 +154,13 @@ impl Keyring {
     /// `unauthenticated`, with the reason only for somebody who has the whole key.
     pub fn identify(&self, presented: &str, now: Timestamp) -> Result<Arc<Principal>, Refusal> {
         let unknown = || Refusal::new("unauthenticated", "The key is not one of this server's.");
-        let record = name_in(presented).and_then(|name| self.named(name)).ok_or_else(unknown)?;
-        match record.admits(presented, now) {
-            Ok(()) => Ok(record.principal.clone()),
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let entry = name_in(presented).and_then(|name| keys.get(name)).ok_or_else(unknown)?;
+        match entry.record.admits(presented, now) {
+            Ok(()) => {
+                entry.use_at(now);
+                Ok(entry.record.principal.clone())
+            }
             Err(Unusable::Wrong) => Err(unknown()),
             Err(Unusable::Revoked) => Err(Refusal::new("unauthenticated", "The key was revoked.")),
             Err(Unusable::Expired) => Err(Refusal::new("unauthenticated", "The key has expired.")),

@@ -4,22 +4,15 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use affiant_contract::Binding;
 use affiant_engine::ports::{Scope, Store, ToolCall, ToolFailure, Tools};
-use affiant_journal::TenantId;
 use bytes::Bytes;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Done};
-use crate::problem::Refusal;
+use crate::{handlers::workspace, problem::Refusal};
 
 /// How long a service or program may take when its binding does not say.
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The collection of documents that holds the folders a tenant may touch.
-const WORKSPACES: &str = "workspace";
-
-/// The most folders that are read.
-const MANY: usize = 1000;
 
 /// Carries a call out through the tools, for as long as its binding allows.
 pub(super) async fn by_tools(
@@ -37,7 +30,7 @@ pub(super) async fn by_tools(
         idempotency_key: context.key.clone().unwrap_or_else(|| context.trace.as_str().into()),
         timeout,
         cancel: cancel.clone(),
-        scope: Scope { tenant: context.who.tenant.clone(), run: None, roots: roots(store, &context.who.tenant).await? },
+        scope: Scope { tenant: context.who.tenant.clone(), run: None, roots: roots(store, context).await? },
     };
     let _stop = cancel.drop_guard();
     let output = match tokio::time::timeout(timeout, tools.call(call)).await {
@@ -80,9 +73,9 @@ fn failed(context: &Context, failure: ToolFailure) -> Refusal {
     }
 }
 
-/// The folders that the tenant has allowed.
-pub(crate) async fn roots(store: &dyn Store, tenant: &TenantId) -> Result<Arc<[PathBuf]>, Refusal> {
-    let documents = store.documents(Some(tenant), WORKSPACES, None, MANY).await?;
-    let path = |value: &Value| value.get("path").and_then(Value::as_str).map(PathBuf::from);
-    Ok(documents.iter().filter_map(|document| document.value.as_ref().and_then(path)).collect())
+/// The folders that the tenant has allowed: for writing, or for reading too when the operation only reads.
+async fn roots(store: &dyn Store, context: &Context) -> Result<Arc<[PathBuf]>, Refusal> {
+    let reads_only = context.operation.operation().hints.read_only;
+    let folders = workspace::folders(store, &context.who.tenant).await?;
+    Ok(folders.into_iter().filter(|folder| folder.writable || reads_only).map(|folder| folder.path).collect())
 }

@@ -1,19 +1,14 @@
 //! Handlers and contracts say the same: values made from the schemas pass through the Rust types unchanged.
 
-use affiant_contract::{BoundOperation, Registry, Schema, validate_schema};
+use affiant_contract::{BoundOperation, Schema, validate_schema};
 use serde_json::{Map, Value, json};
 
-use crate::gateway::Handlers;
-
-/// Every handler of this crate, with nothing behind it that could be called.
-fn all(registry: &std::sync::Arc<Registry>) -> Handlers {
-    super::contract::handlers(registry)
-}
+use crate::testing::World;
 
 #[test]
 fn every_handler_reads_and_writes_what_its_contract_says() {
-    let registry = std::sync::Arc::new(Registry::new(affiant_contract::builtin()).unwrap());
-    let handlers = all(&registry);
+    let services = World::shipped().services;
+    let (registry, handlers) = (&services.registry, super::all(&services));
     let drift: Vec<String> = registry
         .operations()
         .filter_map(|operation| handlers.shape(&operation.reference()).map(|shape| (operation, shape)))

@@ -1,0 +1,99 @@
+//! A run's events, read and folded, with the personal values that the caller may see put back where they stood.
+
+use affiant_engine::ports::Place;
+use affiant_journal::{Disclosure, Entry, Event, Payload, Run, RunId, StreamId, TenantId};
+use serde_json::Value;
+
+use super::services::Services;
+use crate::problem::Refusal;
+
+/// How many entries are read from the store at once.
+const PAGE: usize = 4096;
+
+/// Everything that is recorded of one run.
+pub(crate) struct History {
+    /// The fold over the events.
+    pub(crate) run: Run,
+    /// The events in order.
+    pub(crate) events: Vec<Event>,
+    /// Their bytes.
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// The personal values of one stream, by the event they belong to.
+pub(crate) struct Opened(Vec<(u64, Disclosure)>);
+
+impl Services {
+    /// Reads a run from its first event.
+    ///
+    /// # Errors
+    ///
+    /// `run-not-found`.
+    pub(crate) async fn history(&self, tenant: &TenantId, run: &RunId) -> Result<History, Refusal> {
+        let entries = self.entries(tenant, &run.stream(), 0).await?;
+        let events: Result<Vec<Event>, _> = entries.iter().map(|entry| Event::from_bytes(&entry.bytes)).collect();
+        let events = events.map_err(Refusal::internal)?;
+        let run = Run::replay(&events).map_err(Refusal::internal)?;
+        let run = run.ok_or_else(|| Refusal::plain("run-not-found"))?;
+        Ok(History { run, events, entries })
+    }
+
+    /// Entries of a stream from this place to its end.
+    pub(crate) async fn entries(&self, tenant: &TenantId, stream: &StreamId, from: u64) -> Result<Vec<Entry>, Refusal> {
+        let mut entries = self.store.load(tenant, stream, from, PAGE).await?;
+        while entries.len() % PAGE == 0 && !entries.is_empty() {
+            let more = self.store.load(tenant, stream, from + entries.len() as u64, PAGE).await?;
+            if more.is_empty() {
+                break;
+            }
+            entries.extend(more);
+        }
+        Ok(entries)
+    }
+
+    /// Opens the personal values of a stream. One whose key was destroyed stays closed, and its place holds the
+    /// commitment.
+    pub(crate) async fn opened(&self, tenant: &TenantId, stream: &StreamId, from: u64) -> Result<Opened, Refusal> {
+        let sealed = self.store.sealed(tenant, stream, from).await?;
+        let open = sealed.iter().filter_map(|value| {
+            let (subject, seq, commitment) = (&*value.subject, value.seq, &value.commitment);
+            let place = Place { tenant, subject, stream, seq, commitment };
+            let text = self.vault.open(&place, &value.cipher).ok()?;
+            Some((seq, Disclosure::parse(&text).ok()?))
+        });
+        Ok(Opened(open.collect()))
+    }
+
+    /// The value of a payload, with what is hidden in it put back. `at` is where the payload stands in its event.
+    pub(crate) async fn value(
+        &self,
+        tenant: &TenantId,
+        payload: &Payload,
+        seq: u64,
+        at: &str,
+        opened: &Opened,
+    ) -> Result<Option<Value>, Refusal> {
+        let mut value = match payload {
+            Payload::Inline(value) => value.clone(),
+            Payload::Blob(blob) => match self.blobs.get(tenant, &blob.digest).await? {
+                Some(bytes) => serde_json::from_slice(&bytes).map_err(Refusal::internal)?,
+                None => return Ok(None),
+            },
+        };
+        for (_, disclosure) in opened.0.iter().filter(|(of, _)| *of == seq) {
+            let place = disclosure.path().strip_prefix(at).and_then(|path| value.pointer_mut(path));
+            if let Some(place) = place {
+                *place = disclosure.value().clone();
+            }
+        }
+        Ok(Some(value))
+    }
+}
+
+impl Opened {
+    /// The personal value at this path of this event, when it could be opened.
+    pub(crate) fn text(&self, seq: u64, path: &str) -> Option<String> {
+        let found = self.0.iter().find(|(of, disclosure)| *of == seq && disclosure.path() == path);
+        found.and_then(|(_, disclosure)| disclosure.value().as_str().map(str::to_owned))
+    }
+}
