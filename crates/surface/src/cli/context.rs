@@ -1,6 +1,6 @@
 //! What every command has at hand: the wishes of the command line, the contracts, the server.
 
-use std::{cell::OnceCell, path::PathBuf};
+use std::{cell::OnceCell, ffi::OsString, path::PathBuf};
 
 use affiant_contract::Registry;
 use clap::ArgMatches;
@@ -21,6 +21,8 @@ pub struct Context<'a> {
     pub yes: bool,
     /// `--no-input` was given, or nobody can be asked.
     pub no_input: bool,
+    /// The command line as it was typed.
+    pub arguments: Vec<OsString>,
     wish: Wish,
     target: Target,
     registry: OnceCell<Registry>,
@@ -28,22 +30,33 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// Reads the global flags.
-    pub(crate) fn new(host: &'a dyn Host, matches: &ArgMatches) -> Result<Self, Failure> {
+    pub(crate) fn new(host: &'a dyn Host, matches: &ArgMatches, arguments: Vec<OsString>) -> Result<Self, Failure> {
         let text = |name: &str| matches.get_one::<String>(name).cloned();
-        let folder = text("folder").map_or_else(std::env::current_dir, |folder| std::path::absolute(folder))?;
+        let folder = text("folder").map_or_else(std::env::current_dir, std::path::absolute)?;
         let format = text("output").unwrap_or_default();
         let format = FORMATS.iter().find(|(name, _)| *name == format).map(|(_, format)| *format).unwrap_or_default();
         let fields = text("fields").map(|fields| fields.split(',').map(|field| field.trim().to_owned()).collect());
+        match text("color").as_deref() {
+            Some("always") => anstream::ColorChoice::Always.write_global(),
+            Some("never") => anstream::ColorChoice::Never.write_global(),
+            _ => (),
+        }
         let data = text("data-dir").map_or_else(|| host.data_folder(), PathBuf::from);
         Ok(Self {
             host,
             folder,
             yes: matches.get_flag("yes"),
             no_input: matches.get_flag("no-input") || !super::terminal::can_ask(),
+            arguments,
             wish: Wish { format, fields: fields.unwrap_or_default(), jq: text("jq") },
             target: Target { url: text("server"), token_file: text("token-file").map(PathBuf::from), data },
             registry: OnceCell::new(),
         })
+    }
+
+    /// The same command line, read with other flags.
+    pub(crate) fn read_again(&self, matches: &ArgMatches) -> Result<Self, Failure> {
+        Self::new(self.host, matches, self.arguments.clone())
     }
 
     /// The format that was asked for.

@@ -40,7 +40,7 @@ pub enum Exit {
 }
 
 /// Code and meaning, in order.
-pub const TABLE: &[(Exit, &str)] = &[
+pub(super) const TABLE: &[(Exit, &str)] = &[
     (Exit::Done, "done; with --wait or watch: the run completed"),
     (Exit::Unexpected, "an unexpected error: a bug, or a server error"),
     (Exit::Usage, "wrong usage, or input is needed"),

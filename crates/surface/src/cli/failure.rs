@@ -18,7 +18,7 @@ pub struct Failure {
     /// What to do next.
     pub next: Option<String>,
     /// The problem as the server gave it.
-    pub problem: Option<Value>,
+    pub problem: Option<Box<Value>>,
 }
 
 impl Failure {
@@ -50,7 +50,7 @@ impl Failure {
         let issues = problem["issues"].as_array().map(Vec::as_slice).unwrap_or_default();
         let details = issues.iter().map(|issue| issue_line(issue)).collect();
         let next = known.map(|known| known.remedy.to_owned());
-        Self { exit: Exit::of_problem(status, &code), code, message, details, next, problem: Some(problem) }
+        Self { exit: Exit::of_problem(status, &code), code, message, details, next, problem: Some(Box::new(problem)) }
     }
 
     /// Prints it where errors belong, in the chosen format, and gives the exit code.

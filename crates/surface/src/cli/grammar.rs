@@ -1,10 +1,10 @@
 //! Nouns, verbs and flags, as one `clap` command built from tables.
 
-use std::{future::Future, pin::Pin, process::ExitCode};
+use std::{future::Future, pin::Pin};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
 
-use super::{Context, Exit, Failure, NOUNS, call, help, output::FORMATS};
+use super::{Context, Exit, Failure, NOUNS, call, first_run, help, output::FORMATS};
 
 /// What a verb does.
 pub type Run = for<'a> fn(&'a Context<'a>, &'a ArgMatches) -> Pin<Box<dyn Future<Output = Result<Exit, Failure>> + 'a>>;
@@ -48,23 +48,28 @@ pub(crate) const SHORTCUTS: &[(&str, &[&str], &str)] = &[
     ("approve", &["approval", "approve"], "Approve exactly the bytes that are shown"),
 ];
 
-/// The whole command line.
-pub(crate) fn command() -> Command {
-    let mut command = Command::new("affiant")
+/// The command line without any command.
+pub(crate) fn bare() -> Command {
+    Command::new("affiant")
         .about("Runs AI agents in the background and leaves a record of every run that anybody can verify.")
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
         .max_term_width(100)
-        .args(globals());
+        .args(globals())
+}
+
+/// The whole command line.
+pub(crate) fn command() -> Command {
+    let mut command = bare().subcommand(first_run::command());
     for noun in NOUNS {
         command = command.subcommand(noun_command(noun));
     }
     for (word, stands_for, about) in SHORTCUTS.iter().filter(|(_, stands_for, _)| find(stands_for).is_some()) {
         let verb = find(stands_for).expect("filtered above");
         let about = format!("{about} (is: affiant {})", stands_for.join(" "));
-        command = command.subcommand(verb_command(verb).name(*word).about(about));
+        command = command.subcommand(shortcut(verb, &stands_for[2..]).name(*word).about(about));
     }
     command.subcommand(call::command()).subcommand(help::command())
 }
@@ -77,7 +82,23 @@ fn noun_command(noun: &Noun) -> Command {
     command
 }
 
+/// A verb with flags that are given already.
+fn shortcut(verb: &Verb, given: &[&'static str]) -> Command {
+    if given.is_empty() {
+        return verb_command(verb);
+    }
+    let command = (verb.arguments)(verb_page(verb));
+    given.iter().fold(command, |command, flag| {
+        command.mut_arg(flag.trim_start_matches('-'), |flag| flag.default_value("true").hide(true))
+    })
+}
+
 fn verb_command(verb: &Verb) -> Command {
+    // Flags that come from a contract cost reading it; only the verb that is used pays.
+    verb_page(verb).defer(verb.arguments)
+}
+
+fn verb_page(verb: &Verb) -> Command {
     let mut command = Command::new(verb.name).about(verb.about);
     if !verb.examples.is_empty() {
         command = command.before_help(format!("Examples:\n{}", verb.examples.trim_end()));
@@ -85,7 +106,13 @@ fn verb_command(verb: &Verb) -> Command {
     if let Some(alias) = verb.alias {
         command = command.visible_alias(alias);
     }
-    (verb.arguments)(command)
+    command
+}
+
+/// Whether a flag of ours has this name, so that no field can be a flag of the same name.
+pub(crate) fn is_taken(name: &str) -> bool {
+    let ours = ["input-json", "idempotency-key", "operation", "help", "all", "watch"];
+    ours.contains(&name) || globals().iter().any(|global| global.get_id() == name)
 }
 
 fn globals() -> Vec<Arg> {
@@ -112,6 +139,7 @@ fn globals() -> Vec<Arg> {
             .help("Work in this folder")
             .global(true)
             .help_heading("Global flags"),
+        value("color", "WHEN", "Colours: auto, always or never").value_parser(["auto", "always", "never"]),
         flag("yes", "Do not ask").short('y'),
         flag("no-input", "Never ask; where an answer is needed, stop"),
     ]
@@ -129,6 +157,7 @@ pub(crate) async fn dispatch(context: &Context<'_>, matches: &ArgMatches) -> Res
     match word {
         "help" => return help::run(inner),
         "call" => return call::run(context, inner).await,
+        "try" => return first_run::run(context, inner).await,
         _ => (),
     }
     if let Some((_, stands_for, _)) = SHORTCUTS.iter().find(|(name, ..)| *name == word) {
@@ -141,11 +170,72 @@ pub(crate) async fn dispatch(context: &Context<'_>, matches: &ArgMatches) -> Res
 }
 
 /// Says what is wrong with a command line, or shows the help that was asked for.
-pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
+pub(crate) fn refused(error: &clap::Error) -> Exit {
     // Nothing can be done when not even this can be printed.
     let _ = error.print();
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done.into(),
-        _ => Exit::Usage.into(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
+        _ => Exit::Usage,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_one_that_clap_accepts() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_noun_and_every_verb_is_there_once_with_examples_that_are_accepted() {
+        let nouns: BTreeSet<&str> = NOUNS.iter().map(|noun| noun.name).collect();
+        assert_eq!(nouns.len(), NOUNS.len());
+        for noun in NOUNS {
+            let verbs: BTreeSet<&str> =
+                noun.verbs.iter().flat_map(|verb| [Some(verb.name), verb.alias]).flatten().collect();
+            let named = noun.verbs.len() + noun.verbs.iter().filter(|verb| verb.alias.is_some()).count();
+            assert_eq!(verbs.len(), named, "{}", noun.name);
+            for verb in noun.verbs {
+                assert!(
+                    !verb.about.ends_with('.') && verb.examples.contains("affiant "),
+                    "{} {}",
+                    noun.name,
+                    verb.name
+                );
+                verb.examples.lines().for_each(accepted);
+            }
+        }
+    }
+
+    /// Parses an example as a shell would hand it over, without what stands behind a pipe.
+    fn accepted(example: &str) {
+        let command_line = example.split(" | ").next().unwrap_or_default().trim();
+        let mut words = vec![String::new()];
+        let mut quoted = false;
+        for c in command_line.chars() {
+            match c {
+                '\'' => quoted = !quoted,
+                ' ' if !quoted => words.push(String::new()),
+                c => words.last_mut().unwrap().push(c),
+            }
+        }
+        let parsed = command().try_get_matches_from(&words);
+        assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+    }
+
+    #[test]
+    fn every_shortcut_stands_for_a_verb() {
+        let missing: Vec<_> = SHORTCUTS.iter().filter(|(_, words, _)| find(words).is_none()).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn a_shortcut_brings_the_flags_it_stands_for() {
+        let matches = command().try_get_matches_from(["affiant", "ps"]).unwrap();
+        assert!(matches.subcommand().unwrap().1.get_flag("active"));
     }
 }

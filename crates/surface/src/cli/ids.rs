@@ -31,6 +31,17 @@ pub(super) async fn approval(client: &Client, typed: &str) -> Result<String, Fai
     only(typed, "approval", ids.into_iter().filter(|id| matches(id, part)).collect())
 }
 
+/// The id in `field` of the one row that a person means.
+pub(super) fn among(rows: &[Value], field: &str, typed: &str) -> Result<String, Failure> {
+    let ids: Vec<String> = rows.iter().filter_map(|row| row[field].as_str().map(str::to_owned)).collect();
+    if ids.iter().any(|id| id == typed) {
+        return Ok(typed.to_owned());
+    }
+    let part = shortened(typed)?;
+    let what = field.trim_end_matches("Id");
+    only(typed, what, ids.into_iter().filter(|id| matches(id, part)).collect())
+}
+
 async fn newest(client: &Client) -> Result<String, Failure> {
     let page = client.query("agent.status", "v1", &json!({ "limit": 1 })).await?;
     let newest = page["runs"][0]["runId"].as_str().map(str::to_owned);
@@ -75,8 +86,10 @@ fn only(typed: &str, what: &str, mut found: Vec<String>) -> Result<String, Failu
 
 /// An id as tables show it: its end, because ids made together begin alike.
 pub(super) fn short(id: &str) -> String {
-    let start = id.char_indices().rev().nth(5).map_or(0, |(at, _)| at);
-    format!("…{}", &id[start..])
+    match id.split_once('_') {
+        Some((_, ulid)) if ulid.len() == ULID => format!("…{}", &ulid[ULID - 6..]),
+        _ => id.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -87,7 +100,7 @@ mod tests {
     fn an_id_is_known_by_its_beginning_or_its_end() {
         let id = "run_01JDA3K9W2ZB8R5M0C7T7XK4QZ";
         assert!(matches(id, "7xk4qz") && matches(id, "run_01JDA3") && matches(id, "01JDA3") && !matches(id, "K9W2"));
-        assert_eq!(short(id), "…7XK4QZ");
+        assert_eq!((short(id), short("u_ana")), ("…7XK4QZ".to_owned(), "u_ana".to_owned()));
     }
 
     #[test]

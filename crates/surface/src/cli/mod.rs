@@ -5,20 +5,27 @@
 //! Standard output is data, standard error is everything else.
 #![expect(clippy::print_stderr, reason = "the command line talks to a person")]
 
+mod access;
+mod agent;
+mod approval;
+mod artifact;
 mod call;
 mod client;
 mod context;
 mod contract;
 mod exit;
 mod failure;
+mod first_run;
 mod grammar;
 mod help;
 mod host;
 mod ids;
 mod narrate;
+mod operation;
 mod output;
 mod run;
 mod server;
+mod snapshots;
 mod stream;
 mod terminal;
 
@@ -33,15 +40,26 @@ pub use host::{Host, Serve};
 pub use server::Running;
 
 /// Every noun. To add one, write its file and name it here.
-pub const NOUNS: &[&Noun] = &[&run::NOUN, &server::NOUN, &contract::NOUN];
+pub const NOUNS: &[&Noun] = &[
+    &run::NOUN,
+    &approval::NOUN,
+    &artifact::NOUN,
+    &agent::NOUN,
+    &snapshots::NOUN,
+    &contract::NOUN,
+    &access::WORKSPACES,
+    &access::KEYS,
+    &access::WEBHOOKS,
+    &server::NOUN,
+];
 
 /// Runs one command line to its end.
 pub fn main(args: Vec<OsString>, host: &dyn Host) -> ExitCode {
-    let matches = match grammar::command().try_get_matches_from(args) {
+    let matches = match grammar::command().try_get_matches_from(&args) {
         Ok(matches) => matches,
-        Err(error) => return grammar::refuse(&error),
+        Err(error) => return grammar::refused(&error).into(),
     };
-    let context = match Context::new(host, &matches) {
+    let context = match Context::new(host, &matches, args) {
         Ok(context) => context,
         Err(failure) => return failure.print(output::Format::Table).into(),
     };

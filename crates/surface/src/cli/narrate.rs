@@ -156,6 +156,11 @@ pub(super) fn clock(time: &str) -> &str {
     time.get(11..19).unwrap_or(time)
 }
 
+/// How many of something there are: `1 step`, `2 steps`.
+pub(super) fn counted(number: usize, word: &str) -> String {
+    if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
+}
+
 /// A duration for people.
 pub(super) fn took(micros: u64) -> String {
     match micros {

@@ -1,9 +1,11 @@
 //! Data on standard output, in the format that was asked for.
 
+use std::borrow::Cow;
+
 use jaq_json::Val;
 use serde_json::{Value, json};
 
-use super::{Failure, terminal};
+use super::{Failure, ids, terminal};
 
 /// How data is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,25 +47,66 @@ pub(crate) enum Data<'a> {
 }
 
 /// One column of a table.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Column {
     /// Heading.
-    pub(crate) title: &'static str,
-    /// The cell's text.
-    pub(crate) cell: fn(&Value) -> String,
+    pub(crate) title: Cow<'static, str>,
+    /// What stands in it.
+    pub(crate) cell: Cell,
     /// Shown only with `-o wide`.
     pub(crate) wide: bool,
+}
+
+/// What stands in a column.
+#[derive(Clone)]
+pub(crate) enum Cell {
+    /// What this function says of a row.
+    Of(fn(&Value) -> String),
+    /// A field, by its dotted path.
+    Field(String),
+    /// A field that holds an id: its end, or all of it in wide tables.
+    Id(String),
+}
+
+impl Cell {
+    fn text(&self, row: &Value, wide: bool) -> String {
+        match self {
+            Self::Of(cell) => cell(row),
+            Self::Field(path) => plain(dotted(row, path)),
+            Self::Id(path) if wide => plain(dotted(row, path)),
+            Self::Id(path) => ids::short(&plain(dotted(row, path))),
+        }
+    }
+}
+
+/// A value in a table: lists with commas, times without their fractions, nothing for what is not there.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) if is_time(text) => text[..19].replace('T', " "),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+/// Whether a text is a time in UTC as the contracts write it (RFC 3339).
+fn is_time(text: &str) -> bool {
+    let shape = text.bytes().take(20).map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
+    text.ends_with('Z') && text.is_ascii() && shape.take(19).eq(*b"0000-00-00T00:00:00")
 }
 
 impl Column {
     /// A column that is always shown.
     pub(crate) const fn new(title: &'static str, cell: fn(&Value) -> String) -> Self {
-        Self { title, cell, wide: false }
+        Self { title: Cow::Borrowed(title), cell: Cell::Of(cell), wide: false }
     }
 
     /// A column for `-o wide`.
     pub(crate) const fn wide(title: &'static str, cell: fn(&Value) -> String) -> Self {
-        Self { title, cell, wide: true }
+        Self { title: Cow::Borrowed(title), cell: Cell::Of(cell), wide: true }
     }
 }
 
@@ -130,7 +173,7 @@ impl Wish {
             Format::Yaml => terminal::data(yaml(&value, 0).trim_end()),
             Format::Id => terminal::data(id),
             Format::Csv => csv(&self.headings(std::slice::from_ref(&value)), &self.cells(std::slice::from_ref(&value))),
-            Format::Table | Format::Wide if self.fields.is_empty() => terminal::data(text.trim_end()),
+            Format::Table | Format::Wide if self.fields.is_empty() => terminal::page(text.trim_end()),
             Format::Table | Format::Wide => {
                 rows(&self.headings(std::slice::from_ref(&value)), &self.cells(std::slice::from_ref(&value)));
             }
@@ -139,9 +182,10 @@ impl Wish {
 
     fn table(&self, items: &[Value], columns: &[Column]) {
         let shown: Vec<&Column> = columns.iter().filter(|column| !column.wide || self.format == Format::Wide).collect();
-        let headings: Vec<String> = shown.iter().map(|column| column.title.to_owned()).collect();
-        let cells: Vec<Vec<String>> =
-            items.iter().map(|item| shown.iter().map(|column| (column.cell)(item)).collect()).collect();
+        let headings: Vec<String> = shown.iter().map(|column| column.title.to_string()).collect();
+        let wide = self.format == Format::Wide;
+        let row = |item: &Value| shown.iter().map(|column| column.cell.text(item, wide)).collect();
+        let cells: Vec<Vec<String>> = items.iter().map(row).collect();
         rows(&headings, &cells);
     }
 
@@ -216,7 +260,7 @@ fn rows(headings: &[String], cells: &[Vec<String>]) {
             let pad = width - unicode_width::UnicodeWidthStr::width(cell.as_str());
             format!("{line}{cell}{}  ", " ".repeat(pad))
         });
-        terminal::data(line.trim_end());
+        terminal::page(line.trim_end());
     }
 }
 

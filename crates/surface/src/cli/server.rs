@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
+    net::TcpStream,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command as Process, Stdio},
@@ -10,7 +11,7 @@ use std::{
 };
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, test_kill_process, waitpid};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -88,7 +89,7 @@ impl Running {
     pub fn find(data: &Path) -> Option<Self> {
         let written = fs::read(data.join(Self::FILE)).ok()?;
         let running: Self = serde_json::from_slice(&written).ok()?;
-        running.is_alive().then_some(running)
+        (running.is_alive() && running.answers()).then_some(running)
     }
 
     fn process(&self) -> Option<Pid> {
@@ -96,7 +97,17 @@ impl Running {
     }
 
     fn is_alive(&self) -> bool {
-        self.process().is_some_and(|process| test_kill_process(process).is_ok())
+        let Some(process) = self.process() else { return false };
+        // Our own child stays a zombie until somebody asks how it ended; nobody else does.
+        let _ = waitpid(Some(process), WaitOptions::NOHANG);
+        test_kill_process(process).is_ok()
+    }
+
+    /// Whether somebody listens at its address. After a crash the number of its process may be another's.
+    fn answers(&self) -> bool {
+        let address = self.url.trim_start_matches("http://").trim_end_matches('/');
+        let address = address.parse().map_err(|_| ());
+        address.is_ok_and(|address| TcpStream::connect_timeout(&address, Duration::from_secs(2)).is_ok())
     }
 
     /// Sends a signal to it.
@@ -198,7 +209,7 @@ async fn stop_verb(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, 
     let data = &context.target().data;
     let purge = matches.get_flag("purge");
     if purge && !context.yes {
-        confirm_purge(context, data)?;
+        confirm_purge(context, data).await?;
     }
     let stopped = stop(data).await?;
     if purge && is_ours(data) {
@@ -223,12 +234,12 @@ pub(super) async fn stop(data: &Path) -> Result<Option<Running>, Failure> {
     Ok(Some(running))
 }
 
-fn confirm_purge(context: &Context<'_>, data: &Path) -> Result<(), Failure> {
+async fn confirm_purge(context: &Context<'_>, data: &Path) -> Result<(), Failure> {
     let question = format!("Remove {} with every run, record and key in it?", data.display());
     if context.no_input {
         return Err(Failure::usage(format!("{question} Nobody can be asked here.")).next("affiant down --purge --yes"));
     }
-    match terminal::confirm(&question)? {
+    match terminal::confirm(&question).await {
         true => Ok(()),
         false => Err(Failure::new(Exit::Usage, "declined", "nothing was removed")),
     }

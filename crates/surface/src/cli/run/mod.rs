@@ -8,7 +8,10 @@ mod start;
 
 use clap::{Arg, ArgMatches};
 
-pub(super) use follow::{Until, follow};
+pub(super) use follow::follow_events;
+pub(super) use start::typed;
+
+use follow::{Until, follow};
 
 use super::{Context, Failure, Noun, Verb, client::Client, ids};
 

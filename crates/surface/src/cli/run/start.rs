@@ -110,7 +110,7 @@ fn agent_input(context: &Context<'_>, matches: &ArgMatches) -> Result<Map<String
 
 /// A value as it was meant: JSON where it reads as JSON, a folder of this machine where it begins like one, else text.
 /// The server works elsewhere, so a relative folder would mean another one there.
-pub(super) fn typed(context: &Context<'_>, value: &str) -> Value {
+pub(in crate::cli) fn typed(context: &Context<'_>, value: &str) -> Value {
     if value == "." || value == ".." || value.starts_with("./") || value.starts_with("../") {
         let path = context.folder.join(value);
         return path.canonicalize().unwrap_or(path).to_string_lossy().into_owned().into();

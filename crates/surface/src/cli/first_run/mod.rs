@@ -1,0 +1,138 @@
+//! `affiant try`: the guided first run. A real agent works on the user's own repository, asks before it writes, and
+//! leaves a record. Everything that is said here was answered by the server or read from the journal.
+
+mod crash;
+mod place;
+mod prepare;
+mod tour;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde_json::{Value, json};
+
+use super::{
+    Context, Exit, Failure, ids,
+    output::{Data, Format},
+    terminal,
+};
+use prepare::Stage;
+use tour::{End, Tour};
+
+/// The agent of the first run; pinned, so that a project's own newer one does not take its place.
+const AGENT: (&str, &str) = ("release-notes", "1.0.0");
+
+const EXAMPLES: &str = "Examples:\n  affiant try                 in any git repository\n  affiant try --sample        \
+    on the bundled sample project\n  affiant try --crash --yes   the server is killed in the middle, and the run goes \
+    on";
+
+pub(super) fn command() -> Command {
+    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).help(help).action(ArgAction::SetTrue);
+    let range = Arg::new("range").long("range").value_name("A..B");
+    Command::new("try")
+        .about("Guided first run: release notes from your git history, by rules, no model")
+        .before_help(EXAMPLES)
+        .arg(flag("sample", "Work on the bundled sample project"))
+        .arg(flag("crash", "Kill the server in the middle with SIGKILL, start it again, and show that the run goes on"))
+        .arg(range.help("The commits to write about; since the last tag when absent"))
+}
+
+pub(super) async fn run(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
+    tokio::select! {
+        result = guided(context, matches) => result,
+        _ = tokio::signal::ctrl_c() => {
+            terminal::note("\nDetached. What was started goes on: affiant ps");
+            Ok(Exit::Detached)
+        }
+    }
+}
+
+async fn guided(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
+    let stage = Stage::set(context, matches).await?;
+    let mut tour = Tour::start(context, &stage, matches.get_flag("crash")).await?;
+    let end = tour.follow().await?;
+    let run = tour.run.clone();
+    let Some(exit) = end.exit() else {
+        say(context, &format!("\nThe run waits for you. Look: affiant run get {}", ids::short(&run)));
+        return waits(context, &tour, &end).await;
+    };
+    close(context, &tour).await?;
+    document(context, &tour).await?;
+    Ok(exit)
+}
+
+/// Says where to go on when the decision is left for later.
+async fn waits(context: &Context<'_>, tour: &Tour<'_>, end: &End) -> Result<Exit, Failure> {
+    if let End::Undecided(request) = end {
+        say(
+            context,
+            &format!("  look      affiant approval get {}", request["approvalId"].as_str().unwrap_or_default()),
+        );
+        say(context, &format!("  approve   {}", super::approval::command(request, super::approval::Decision::Approve)));
+        say(context, &format!("  reject    {}", super::approval::command(request, super::approval::Decision::Reject)));
+    }
+    document(context, tour).await?;
+    Ok(Exit::RunWaits)
+}
+
+/// After the run's end: the checks, and what to do next.
+async fn close(context: &Context<'_>, tour: &Tour<'_>) -> Result<(), Failure> {
+    for line in tour.checks().await? {
+        say(context, &line);
+    }
+    say(context, &tour.done());
+    for line in next_steps(&tour.run, tour.crashed()) {
+        say(context, &line);
+    }
+    Ok(())
+}
+
+/// What to do next: commands that exist, each with why one would.
+fn next_steps(run: &str, crashed: bool) -> Vec<String> {
+    let run = ids::short(run);
+    let id = run.trim_start_matches('…');
+    let third = match crashed {
+        true => ("run it in your own words and files", "affiant agent list".to_owned()),
+        false => ("kill the server in the middle", "affiant try --crash".to_owned()),
+    };
+    let steps = [
+        ("see who did what, why, and who allowed it", format!("affiant run explain {id}")),
+        ("read the draft and where it came from", format!("affiant artifact get {id}/NOTES.md")),
+        third,
+    ];
+    let steps = steps.iter().zip(1..).map(|((why, how), number)| format!(" {number} {why:<42} {how}"));
+    steps
+        .chain(["The server keeps running. Stop: affiant down    Remove everything: affiant down --purge".to_owned()])
+        .collect()
+}
+
+/// A line for the person: on standard output, or beside data on standard error.
+fn say(context: &Context<'_>, line: &str) {
+    if matches!(context.format(), Format::Table | Format::Wide) { terminal::page(line) } else { terminal::note(line) }
+}
+
+/// The run as data, where data was asked for.
+async fn document(context: &Context<'_>, tour: &Tour<'_>) -> Result<(), Failure> {
+    if matches!(context.format(), Format::Table | Format::Wide) {
+        return Ok(());
+    }
+    let page = tour.client.query("agent.status", "v1.1", &json!({ "runId": tour.run })).await?;
+    let value: Value = page["runs"][0].clone();
+    context.print(Data::One { value, text: String::new(), id: tour.run.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::grammar;
+
+    #[test]
+    fn every_command_that_is_suggested_exists() {
+        for crashed in [true, false] {
+            let steps = next_steps("run_01JDA3K9W2ZB8R5M0C7T7XK4QZ", crashed);
+            for words in steps.iter().flat_map(|line| line.split("affiant ").skip(1)) {
+                let words = words.split("   ").next().unwrap_or_default().split_whitespace();
+                let parsed = grammar::command().try_get_matches_from(std::iter::once("affiant").chain(words));
+                assert!(parsed.is_ok(), "{:?}", parsed.err());
+            }
+        }
+    }
+}
