@@ -1,7 +1,5 @@
 //! Lists the contract files of the repository, so that they are compiled into the binary.
 
-#![expect(clippy::print_stdout, reason = "a build script speaks to cargo on standard output")]
-
 use std::{
     env,
     fmt::Write as _,

@@ -4,11 +4,13 @@
 //! This room reads the text it is given and never the network, the clock or a database.
 
 mod coerce;
+pub mod compat;
 mod digest;
 pub mod errors;
 pub mod finding;
 pub mod lint;
 pub mod load;
+pub mod lock;
 pub mod model;
 mod operation;
 mod references;
@@ -22,6 +24,7 @@ mod yaml;
 pub use digest::digest;
 pub use finding::{Finding, Severity, Span};
 pub use load::{Loaded, builtin, load_file, load_folder};
+pub use lock::Lock;
 pub use model::*;
 pub use operation::BoundOperation;
 pub use references::{Reference, references};

@@ -14,6 +14,7 @@ mod operations;
 mod packs;
 mod pages;
 mod schemas;
+mod versions;
 
 use std::{cell::OnceCell, collections::BTreeMap, sync::Arc};
 
@@ -21,9 +22,13 @@ use semver::Version;
 
 use crate::{
     finding::{self, Finding},
+    lock::Lock,
     model::{Body, Contract, Ref},
     yaml::{self, Document},
 };
+
+/// Checks one expression, and says why it cannot be read.
+pub type Expression<'a> = &'a dyn Fn(&str) -> Result<(), String>;
 
 /// What is looked at.
 #[derive(Clone, Copy, Default)]
@@ -32,8 +37,10 @@ pub struct Lint<'a> {
     pub contracts: &'a [Contract],
     /// Contracts that they may name and that are not looked at themselves, such as the built-in ones.
     pub beside: &'a [Contract],
+    /// What has been published of them; without it edits are not found.
+    pub lock: Option<&'a Lock>,
     /// Checks one CEL expression; without it expressions are not checked. The engine has it.
-    pub expression: Option<&'a dyn Fn(&str) -> Result<(), String>>,
+    pub expression: Option<Expression<'a>>,
     /// Whether to look only at what must be right before anything runs. Texts, examples and classes are then left
     /// alone, and a thousand contracts take milliseconds.
     pub start: bool,
@@ -47,6 +54,7 @@ pub fn lint(lint: &Lint<'_>) -> Vec<Finding> {
         let mut subject = Subject { contract, document: OnceCell::new(), findings: &mut findings };
         look_at(&mut subject, &world, lint);
     }
+    findings.extend(lint.lock.into_iter().flat_map(|lock| lock.check(lint.contracts)));
     finding::sort(&mut findings);
     findings
 }
@@ -74,6 +82,7 @@ fn look_at(subject: &mut Subject<'_>, world: &World<'_>, lint: &Lint<'_>) {
         identity::texts(subject);
         classes::check(subject);
         examples::check(subject);
+        versions::check(subject, world);
     }
 }
 

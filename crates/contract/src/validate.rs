@@ -71,6 +71,12 @@ impl Checker {
         Self { validator: compile(schema), guarded: guarded.into_iter().collect() }
     }
 
+    /// Whether a value is accepted; `None` when the schema is not one.
+    pub(crate) fn accepts(&self, value: &Value) -> Option<bool> {
+        let validator = self.validator.as_ref().ok()?;
+        Some(validator.is_valid(value) && integers_are_safe(value))
+    }
+
     /// Checks a value; `schema` is the one that this was made from.
     pub(crate) fn check(&self, schema: &Schema, value: &Value) -> Result<(), Vec<Issue>> {
         let validator = match &self.validator {

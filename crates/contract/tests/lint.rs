@@ -421,6 +421,27 @@ fn a_contract_is_found_where_its_name_says() {
 }
 
 #[test]
+fn a_version_is_large_enough_for_its_changes() {
+    let stable = EVENT.replace("stability: experimental", "stability: stable");
+    let next = |version: &str, from: &str, to: &str| {
+        assert!(EVENT.contains(from));
+        contract(&stable.replace("version: 1.0.0", &format!("version: {version}")).replace(from, to))
+    };
+    let told = |next: Contract| {
+        let contracts = [contract(CAPABILITY), contract(&stable), contract(COMMAND), next];
+        let findings = lint::lint(&lint::Lint { contracts: &contracts, ..Default::default() });
+        let told: Vec<_> = findings.iter().filter(|f| f.code == "version-too-small").map(ToString::to_string).collect();
+        told.join("\n")
+    };
+    let more =
+        "refundId: { type: string, description: Id of the refund. }\n    at: { type: string, description: When. }";
+    assert_snapshot!(told(next("1.0.1", "refundId: { type: string, description: Id of the refund. }", more)), @"contracts/refund.issued-1.0.1.yaml:16:5: this adds to refund.issued@1.0.0: in `payload`, `at` is new [version-too-small] (Call it 1.1.0 or later, or undo the change: readers ignore fields that they do not know)");
+    assert_snapshot!(told(next("1.1.0", "refundId: { type: string, description: Id of the refund. }", more)), @"");
+    assert_snapshot!(told(next("1.1.0", "  required: [refundId]\n", "")), @"contracts/refund.issued-1.1.0.yaml:10:1: this breaks refund.issued@1.0.0: in `payload`, `refundId` may be missing [version-too-small] (Call it 2.0.0 or later, or undo the change: readers of the old contract do not expect it: `refundId` is required)");
+    assert_snapshot!(told(next("2.0.0", "  required: [refundId]\n", "")), @"");
+}
+
+#[test]
 fn forms_and_views_name_fields_that_exist() {
     assert_snapshot!(told(FORM, &[("field: amount", "field: amuont"), ("pii: [email]\n", "")]), @"
     contracts/refund.issue.form-1.0.0.yaml:1:1: `email` is personal data of the operation, and the form does not say so [pii-not-marked] (Add `pii: [email]`)

@@ -10,9 +10,7 @@ use crate::{
 
 use super::Subject;
 
-type Check<'a> = &'a dyn Fn(&str) -> Result<(), String>;
-
-pub(super) fn check(subject: &mut Subject<'_>, expression: Check<'_>) {
+pub(super) fn check(subject: &mut Subject<'_>, expression: super::Expression<'_>) {
     let Body::Agent(agent) = &subject.contract.body else { return };
     for (pointer, found) in all(agent) {
         let why = match found {
@@ -28,10 +26,10 @@ pub(super) fn check(subject: &mut Subject<'_>, expression: Check<'_>) {
 }
 
 /// An expression, or why there is none where one begins.
-type Expression<'a> = Result<&'a str, &'static str>;
+type Found<'a> = Result<&'a str, &'static str>;
 
 /// Every expression of an agent, with the JSON pointer of the text it stands in.
-fn all(agent: &Agent) -> Vec<(String, Expression<'_>)> {
+fn all(agent: &Agent) -> Vec<(String, Found<'_>)> {
     let mut found = Vec::new();
     for (index, used) in agent.packs.iter().enumerate() {
         fields(&used.parameters, &format!("/packs/{index}/parameters"), &mut found);
@@ -47,7 +45,7 @@ fn all(agent: &Agent) -> Vec<(String, Expression<'_>)> {
     found
 }
 
-fn then<'a>(then: &'a Then, pointer: &str, found: &mut Vec<(String, Expression<'a>)>) {
+fn then<'a>(then: &'a Then, pointer: &str, found: &mut Vec<(String, Found<'a>)>) {
     match then {
         Then::Call(call) => fields(&call.with, &format!("{pointer}/call/with"), found),
         Then::Calls(calls) => {
@@ -68,11 +66,11 @@ fn then<'a>(then: &'a Then, pointer: &str, found: &mut Vec<(String, Expression<'
     }
 }
 
-fn fields<'a>(map: &'a serde_json::Map<String, Value>, pointer: &str, found: &mut Vec<(String, Expression<'a>)>) {
+fn fields<'a>(map: &'a serde_json::Map<String, Value>, pointer: &str, found: &mut Vec<(String, Found<'a>)>) {
     map.iter().for_each(|(name, value)| values(value, &join(pointer, name), found));
 }
 
-fn values<'a>(value: &'a Value, pointer: &str, found: &mut Vec<(String, Expression<'a>)>) {
+fn values<'a>(value: &'a Value, pointer: &str, found: &mut Vec<(String, Found<'a>)>) {
     match value {
         Value::String(inner) => text(inner, pointer, found),
         Value::Array(items) => {
@@ -84,7 +82,7 @@ fn values<'a>(value: &'a Value, pointer: &str, found: &mut Vec<(String, Expressi
 }
 
 /// The `${…}` in a text. Braces and quoted texts inside an expression belong to it.
-fn text<'a>(text: &'a str, pointer: &str, found: &mut Vec<(String, Expression<'a>)>) {
+fn text<'a>(text: &'a str, pointer: &str, found: &mut Vec<(String, Found<'a>)>) {
     let mut rest = text;
     while let Some(start) = rest.find("${") {
         let inside = &rest[start + 2..];
