@@ -225,3 +225,90 @@ fn journal_error(path: &Path, wrong: Wrong) -> OpenError {
         Wrong::Store(error) => OpenError::Other { path, source: Box::new(error) },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Dice, Hands};
+
+    fn options(folder: &Path) -> Options {
+        Options { folder: folder.to_owned(), clock: Arc::new(Hands::default()), chance: Arc::new(Dice::new(1)) }
+    }
+
+    fn refusal(folder: &Path) -> String {
+        let error = open(options(folder)).err().expect("the folder does not open");
+        error.to_string().replace(&folder.display().to_string(), "FOLDER")
+    }
+
+    #[test]
+    fn a_folder_opens_for_one_server_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = open(options(folder.path())).unwrap();
+        let pid = std::process::id();
+        let expected = format!("another server (process {pid}) uses FOLDER. Stop it, or choose another folder");
+        assert_eq!(refusal(folder.path()), expected);
+        drop(first);
+        open(options(folder.path())).unwrap();
+    }
+
+    #[test]
+    fn a_key_file_that_is_gone_or_wrong_or_open_to_others_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = open(options(folder.path())).unwrap();
+        let (tenant, stream) = ("t_1".into(), "run_1".into());
+        let commitment = affiant_journal::Digest::of(b"c");
+        let place = affiant_engine::ports::Place {
+            tenant: &tenant,
+            subject: "u_1",
+            stream: &stream,
+            seq: 0,
+            commitment: &commitment,
+        };
+        opened.vault.seal(&place, "Ada").unwrap();
+        drop(opened);
+        let key = folder.path().join("keys/master.key");
+        let right = fs::read(&key).unwrap();
+        fs::remove_file(&key).unwrap();
+        assert!(refusal(folder.path()).starts_with("FOLDER/keys/master.key is missing"));
+        folder::private(&key).unwrap().write_all(&[1; 32]).unwrap();
+        assert!(refusal(folder.path()).starts_with("FOLDER/keys/master.key is not the key file"));
+        folder::private(&key).unwrap().set_len(7).unwrap();
+        assert!(refusal(folder.path()).starts_with("FOLDER/keys/master.key is not the key file"));
+        fs::write(&key, right).unwrap();
+        open(options(folder.path())).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+            let expected = "others may read FOLDER/keys/master.key. Run: chmod 600 FOLDER/keys/master.key";
+            assert_eq!(refusal(folder.path()), expected);
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn nobody_else_reads_what_is_in_the_folder() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let _opened = open(options(&data)).unwrap();
+        assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
+        for name in ["journal.db", "journal.db-wal", "keys/master.key", "keys/keys.db", "lock"] {
+            let mode = fs::metadata(data.join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_named_with_a_way_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "in the way").unwrap();
+        let error = open(options(&file.join("data"))).err().expect("a file is no folder");
+        assert!(matches!(error, OpenError::Other { .. }), "{error}");
+        let readonly = file_error(folder.path(), io::ErrorKind::ReadOnlyFilesystem.into()).to_string();
+        assert!(readonly.contains("cannot be written. Make it writable"), "{readonly}");
+        let full = file_error(folder.path(), io::ErrorKind::StorageFull.into()).to_string();
+        assert!(full.contains("is full. Make room"), "{full}");
+    }
+}

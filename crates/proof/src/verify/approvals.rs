@@ -34,7 +34,8 @@ struct Needs {
 }
 
 impl Approvals {
-    pub(super) fn take(&mut self, event: &Event) {
+    /// Takes the event at this place, which is its `seq` where nothing was changed.
+    pub(super) fn take(&mut self, at: u64, event: &Event) {
         let result = match &event.body {
             Body::RunSubmitted(_) => {
                 self.requester = Some(event.actor.id.clone());
@@ -50,7 +51,7 @@ impl Approvals {
             _ => Ok(()),
         };
         if let Err(what) = result {
-            self.wrong.push((event.seq, what.to_owned()));
+            self.wrong.push((at, what.to_owned()));
         }
     }
 
@@ -110,8 +111,8 @@ impl Approvals {
         check.of = self.decided + self.dispatched;
         check.passed = check.of.saturating_sub(self.wrong.len() as u64);
         check.says = "decisions and dispatches are about the same bytes".into();
-        for (seq, what) in self.wrong {
-            check.altered(Place::Event(seq), what);
+        for (at, what) in self.wrong {
+            check.altered(Place::Event(at), what);
         }
         check
     }

@@ -3,9 +3,12 @@
 use affiant_journal::{Body, BootId, Event, Run, Timestamp, Totals};
 
 use super::{Check, Record, report::Place};
+use crate::paths::Included;
 
 pub(super) struct Chain<'r, 'b> {
     record: &'r Record<'b>,
+    /// What the log says of each event, where it can be relied on.
+    included: Option<&'r [Included]>,
     check: Check,
     run: Option<Run>,
     /// Whether the events so far can be followed by the rules of a run.
@@ -33,9 +36,9 @@ impl Clock {
 }
 
 impl<'r, 'b> Chain<'r, 'b> {
-    pub(super) fn new(record: &'r Record<'b>) -> Self {
+    pub(super) fn new(record: &'r Record<'b>, included: Option<&'r [Included]>) -> Self {
         let check = Check::new("chain");
-        Self { record, check, run: None, followed: true, ended: false, backwards: 0, clock: None }
+        Self { record, included, check, run: None, followed: true, ended: false, backwards: 0, clock: None }
     }
 
     /// An event cannot be read.
@@ -65,12 +68,22 @@ impl<'r, 'b> Chain<'r, 'b> {
         if event.prev == before.map(|before| self.record.leaves[before]) {
             return Ok(());
         }
-        // The event after this one vouches for it; then the one before is the changed one.
-        let vouched = self.record.event_after(at).is_none_or(|after| after.prev == Some(self.record.leaves[at]));
-        match before.filter(|_| vouched) {
+        let guilty = before.filter(|before| self.is_right(at, event) && !self.proven(*before));
+        match guilty {
             Some(before) => Err((before, "it is not the event that the next one names as `prev`".into())),
             None => Err((at, "its `prev` does not name the event before it".into())),
         }
+    }
+
+    fn proven(&self, at: usize) -> bool {
+        self.included.and_then(|included| included.get(at)) == Some(&Included::Proven)
+    }
+
+    /// Whether the event at this place is the right one, as the log or the event after it says.
+    fn is_right(&self, at: usize, event: &Event) -> bool {
+        let stranger = self.run.as_ref().is_some_and(|run| run.id.as_str() != event.stream.as_str());
+        let after = || self.record.event_after(at);
+        self.proven(at) || after().map_or(!stranger, |after| after.prev == Some(self.record.leaves[at]))
     }
 
     /// Whether it may follow, and what a last event says of the whole.

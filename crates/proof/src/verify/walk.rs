@@ -20,7 +20,7 @@ pub(super) struct Walk {
 }
 
 pub(super) fn walk(bundle: &Bundle, record: &Record<'_>, inclusion: &Inclusion) -> Walk {
-    let mut chain = Chain::new(record);
+    let mut chain = Chain::new(record, inclusion.events.as_deref());
     let mut approvals = Approvals::default();
     let mut contents = Contents::default();
     let (mut first, mut outcome, mut artifacts) = (None, None, Vec::new());
@@ -33,7 +33,7 @@ pub(super) fn walk(bundle: &Bundle, record: &Record<'_>, inclusion: &Inclusion) 
         };
         links.push(event.prev);
         chain.take(at, &event);
-        approvals.take(&event);
+        approvals.take(at as u64, &event);
         contents.take(at as u64, &event);
         outcome = Some(event.body.name());
         if let Body::ArtifactCreated(it) = &event.body {

@@ -120,7 +120,7 @@ impl Log {
         event
     }
 
-    fn grow(&mut self, entry: Entry) {
+    pub fn grow(&mut self, entry: Entry) {
         self.frontier.push(entry.leaf);
         let mut hash = entry.leaf;
         self.entries.push(entry);

@@ -68,6 +68,16 @@ pub fn root_of(leaves: &[Digest]) -> Digest {
     }
 }
 
+/// A run that was just accepted, and is due.
+#[cfg(test)]
+pub(crate) fn sample_run(
+    tenant: &affiant_journal::TenantId,
+    id: &str,
+    submitted_at: i64,
+) -> affiant_engine::ports::RunRow {
+    material::run(tenant, id, submitted_at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -49,7 +49,10 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the file, or makes it. The lock says that no other server has it open.
     pub(crate) fn open(file: &Path, clock: Arc<dyn Clock>, lock: Option<Lock>) -> Result<Self, Wrong> {
-        let writing = connect::to_write(file)?;
+        Self::start(connect::to_write(file)?, file, clock, lock)
+    }
+
+    fn start(writing: Connection, file: &Path, clock: Arc<dyn Clock>, lock: Option<Lock>) -> Result<Self, Wrong> {
         let reading = (0..reader_count()).map(|_| connect::to_read(file)).collect::<Result<_, _>>()?;
         let (wishes, queue) = mpsc::channel(QUEUE);
         let writer = start_writer(writing, clock.clone(), queue)?;
@@ -68,6 +71,8 @@ impl SqliteStore {
 impl Drop for SqliteStore {
     /// What was wished before is carried out; then the file is put in order and closed.
     fn drop(&mut self) {
+        // The last connection puts the file in order, and a reader's could not.
+        self.readers.close();
         self.wishes = None;
         if let Some(writer) = self.writer.take() {
             // A writer that panicked has nothing to put in order: the next start does.

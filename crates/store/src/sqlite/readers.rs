@@ -45,14 +45,15 @@ impl Readers {
         let (answer, answered) = oneshot::channel();
         // A caller that no longer waits has lost nothing but the answer.
         let question: Question = Box::new(move |reader| drop(answer.send(reader.at_one_moment(question))));
-        let sender = self.questions.as_ref().expect("the queue is closed only when the readers are dropped");
-        sender.send(question).map_err(|_| closed())?;
+        let questions = self.questions.as_ref().ok_or_else(closed)?;
+        questions.send(question).map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
     }
 }
 
-impl Drop for Readers {
-    fn drop(&mut self) {
+impl Readers {
+    /// Answers what was asked and closes the connections.
+    pub(super) fn close(&mut self) {
         self.questions = None;
         for thread in self.threads.drain(..) {
             // A reader that panicked has nothing to put in order.
