@@ -8,11 +8,6 @@ pub(crate) fn refuse(code: &str, message: impl Into<String>) -> ToolFailure {
     ToolFailure { code: code.into(), message: message.into(), retryable: false, uncertain: false }
 }
 
-/// A failure before anything happened, that another attempt may not meet.
-pub(crate) fn retry(code: &str, message: impl Into<String>) -> ToolFailure {
-    ToolFailure { retryable: true, ..refuse(code, message) }
-}
-
 /// The call was stopped before it had any effect.
 pub(crate) fn cancelled() -> ToolFailure {
     refuse("cancelled", "the call was stopped before it had ended")

@@ -8,6 +8,46 @@ mod display;
 mod failure;
 mod files;
 mod git;
+mod http;
 pub mod paths;
 pub mod tools;
 mod udiff;
+
+use std::{path::PathBuf, sync::Arc};
+
+use affiant_engine::ports::Tools;
+
+use crate::{http::Http, tools::Toolbox};
+
+/// Reads a variable of the server's environment.
+pub type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// What the outside work needs to know about its server.
+#[derive(Clone)]
+pub struct Config {
+    /// Folder of the project: programs of `command` bindings are started there.
+    pub project: PathBuf,
+    /// Reads a variable of the server's environment, for `env:NAME` headers and for the variables that a
+    /// `command` binding names.
+    pub environment: Arc<Environment>,
+}
+
+impl Config {
+    /// A project in this folder, with the environment of this process.
+    pub fn new(project: PathBuf) -> Self {
+        Self { project, environment: Arc::new(|name| std::env::var(name).ok()) }
+    }
+}
+
+/// Everything that this room offers, sharing one HTTP client.
+#[derive(Clone)]
+pub struct Adapters {
+    /// Carries operations out.
+    pub tools: Arc<dyn Tools>,
+}
+
+/// Puts the room together.
+pub fn open(config: &Config) -> Adapters {
+    let http = Arc::new(Http::new());
+    Adapters { tools: Arc::new(Toolbox::new(config, http)) }
+}

@@ -1,5 +1,7 @@
-//! Who carries out operations. A built-in tool is one file here and one line in [`builtin`].
+//! Who carries out operations. A built-in tool is one file here and one line in `builtin`.
 
+mod bound_command;
+mod bound_http;
 mod echo;
 mod fs_apply;
 mod fs_list;
@@ -7,9 +9,13 @@ mod fs_read;
 mod fs_write;
 mod git_log;
 mod git_show;
+mod http_request;
 mod items_classify;
+mod template;
 mod text_render;
 mod toolbox;
+
+use std::sync::Arc;
 
 use affiant_engine::ports::{Preview, ToolCall, ToolFailure};
 use async_trait::async_trait;
@@ -18,7 +24,10 @@ use serde_json::Value;
 
 pub use toolbox::Toolbox;
 
-use crate::failure::{cancelled, refuse};
+use crate::{
+    failure::{cancelled, refuse},
+    http::Http,
+};
 
 /// A tool that is code in this binary.
 #[async_trait]
@@ -33,8 +42,8 @@ pub trait Builtin: Send + Sync {
     }
 }
 
-/// Every built-in tool.
-pub fn builtin() -> Vec<Box<dyn Builtin>> {
+/// Every built-in tool, by key.
+pub(crate) fn builtin(http: &Arc<Http>) -> Vec<Box<dyn Builtin>> {
     vec![
         Box::new(fs_apply::Apply),
         Box::new(Reader { key: "fs.list", run: fs_list::run }),
@@ -42,6 +51,7 @@ pub fn builtin() -> Vec<Box<dyn Builtin>> {
         Box::new(fs_write::Write),
         Box::new(Reader { key: "git.log", run: git_log::run }),
         Box::new(Reader { key: "git.show", run: git_show::run }),
+        Box::new(http_request::Request { http: http.clone() }),
         Box::new(Reader { key: "items.classify", run: items_classify::run }),
         Box::new(Reader { key: "text.render", run: text_render::run }),
         Box::new(echo::Echo),

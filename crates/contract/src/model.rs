@@ -424,9 +424,11 @@ pub struct HttpBinding {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CommandBinding {
-    /// Program and arguments; an argument `{field}` takes a field of the input.
+    /// Program and arguments; an argument `{field}` takes a field of the input. A text that begins with `-` is
+    /// taken only after an argument `--`.
     pub argv: Vec<String>,
-    /// Names of environment variables to pass on; no others are.
+    /// Names of environment variables to pass on. The program sees these, `PATH`, `LANG` and
+    /// `AFFIANT_IDEMPOTENCY_KEY`, and no others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
     /// How long it may take; 30 s unless said otherwise.

@@ -1,5 +1,6 @@
 //! Every call here goes through the toolbox, with input and output held to the contract.
 
+mod bound;
 mod files;
 mod pure;
 
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::Toolbox;
+use crate::{Config, http::Http};
 
 static CONTRACTS: LazyLock<BTreeMap<String, Arc<Contract>>> = LazyLock::new(|| {
     let contracts = affiant_contract::builtin().into_iter().filter(|contract| contract.operation().is_some());
@@ -21,6 +23,16 @@ fn contract(key: &str) -> Arc<Contract> {
     CONTRACTS.get(key).unwrap_or_else(|| panic!("no contract {key}")).clone()
 }
 
+/// The server's environment, as tests have it.
+fn environment(name: &str) -> Option<String> {
+    match name {
+        "PATH" => std::env::var("PATH").ok(),
+        "TOKEN" => Some("Bearer secret".into()),
+        "SECRET" => Some("not to be handed on".into()),
+        _ => None,
+    }
+}
+
 /// A folder that runs may use, and the toolbox.
 pub(crate) struct World {
     dir: tempfile::TempDir,
@@ -29,7 +41,10 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), toolbox: Toolbox::new() }
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config { environment: Arc::new(environment), ..Config::new(dir.path().to_owned()) };
+        let toolbox = Toolbox::new(&config, Arc::new(Http::new()));
+        Self { dir, toolbox }
     }
 
     pub(crate) fn root(&self) -> PathBuf {
@@ -91,7 +106,7 @@ impl World {
 
 #[test]
 fn every_shipped_operation_of_the_tools_has_its_code_and_no_code_is_without_one() {
-    let carried: Vec<&str> = super::builtin().iter().map(|tool| tool.key()).collect();
+    let carried: Vec<&str> = super::builtin(&Arc::new(Http::new())).iter().map(|tool| tool.key()).collect();
     let said: Vec<&str> =
         CONTRACTS.values().filter(|c| c.meta.domain == "tools").map(|contract| &*contract.meta.key).collect();
     let mut sorted = carried.clone();

@@ -1,68 +1,93 @@
 //! All tools behind one port.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use affiant_contract::{Binding, Contract};
 use affiant_engine::ports::{Preview, ToolCall, ToolFailure, ToolOutput, Tools};
 use async_trait::async_trait;
+use serde_json::Value;
 
-use super::{Builtin, builtin};
-use crate::{display::escape, failure::refuse};
+use super::{Builtin, bound_command, bound_http, builtin, http_request};
+use crate::{Config, Environment, display::escape, failure::refuse, http::Http};
 
-/// Carries operations out by their binding: built-in tools by key.
+/// Carries operations out by their binding: built-in tools by key, services by HTTP, programs as processes.
 pub struct Toolbox {
     builtin: BTreeMap<&'static str, Box<dyn Builtin>>,
+    http: Arc<Http>,
+    environment: Arc<Environment>,
+    /// Where programs are started.
+    folder: PathBuf,
+}
+
+/// What carries an operation out.
+enum Way<'t> {
+    Builtin(&'t dyn Builtin),
+    Http(&'t affiant_contract::HttpBinding),
+    Command(&'t affiant_contract::CommandBinding),
 }
 
 impl Toolbox {
     /// The toolbox with every built-in tool.
-    pub fn new() -> Self {
-        Self { builtin: builtin().into_iter().map(|tool| (tool.key(), tool)).collect() }
+    pub(crate) fn new(config: &Config, http: Arc<Http>) -> Self {
+        Self {
+            builtin: builtin(&http).into_iter().map(|tool| (tool.key(), tool)).collect(),
+            http,
+            environment: config.environment.clone(),
+            folder: config.project.clone(),
+        }
     }
 
-    fn tool(&self, contract: &Contract) -> Option<&dyn Builtin> {
-        let tool = self.builtin.get(&*contract.meta.key)?;
-        matches!(contract.operation()?.binding, Binding::Builtin).then_some(&**tool)
+    fn way<'t>(&'t self, contract: &'t Contract) -> Option<Way<'t>> {
+        match &contract.operation()?.binding {
+            Binding::Builtin => self.builtin.get(&*contract.meta.key).map(|tool| Way::Builtin(&**tool)),
+            Binding::Http(binding) => Some(Way::Http(binding)),
+            Binding::Command(binding) => Some(Way::Command(binding)),
+            Binding::Mcp(_) => None,
+        }
     }
-}
 
-impl Default for Toolbox {
-    fn default() -> Self {
-        Self::new()
+    async fn result(&self, way: Way<'_>, call: &ToolCall) -> Result<Value, ToolFailure> {
+        match way {
+            Way::Builtin(tool) => tool.call(call.clone()).await,
+            Way::Http(binding) => bound_http::call(&self.http, &*self.environment, binding, call).await,
+            Way::Command(binding) => bound_command::call(&self.folder, &*self.environment, binding, call).await,
+        }
     }
 }
 
 #[async_trait]
 impl Tools for Toolbox {
     fn carries(&self, operation: &Contract) -> bool {
-        self.tool(operation).is_some()
+        self.way(operation).is_some()
     }
 
     async fn call(&self, call: ToolCall) -> Result<ToolOutput, ToolFailure> {
-        let tool = self.tool(&call.operation).ok_or_else(|| not_bound(&call))?;
-        tool.call(call).await.map(|value| ToolOutput { value })
+        let way = self.way(&call.operation).ok_or_else(|| not_bound(&call))?;
+        self.result(way, &call).await.map(|value| ToolOutput { value })
     }
 
     async fn preview(&self, call: &ToolCall) -> Result<Preview, ToolFailure> {
-        let tool = self.tool(&call.operation).ok_or_else(|| not_bound(call))?;
-        match tool.preview(call).await? {
-            Some(preview) => Ok(preview),
-            None => Ok(plain(call, "no network, no cost")),
+        match self.way(&call.operation).ok_or_else(|| not_bound(call))? {
+            Way::Builtin(tool) => Ok(tool.preview(call).await?.unwrap_or_else(|| plain(call))),
+            Way::Http(binding) => {
+                bound_http::request(&*self.environment, binding, call).map(|r| http_request::show(&r))
+            }
+            Way::Command(binding) => bound_command::show(binding, call),
         }
     }
 }
 
 /// A preview that shows the arguments.
-fn plain(call: &ToolCall, effect: &str) -> Preview {
-    let body = match serde_json::from_slice::<serde_json::Value>(&call.arguments) {
+fn plain(call: &ToolCall) -> Preview {
+    let body = match serde_json::from_slice::<Value>(&call.arguments) {
         Ok(arguments) => serde_json::to_string_pretty(&arguments).unwrap_or_default(),
         Err(_) => String::from_utf8_lossy(&call.arguments).into_owned(),
     };
     Preview {
         title: escape(&call.operation.meta.title),
-        effect: effect.to_owned(),
+        effect: "no network, no cost".into(),
         body,
-        media: "application/json".to_owned(),
+        media: "application/json".into(),
     }
 }
 
