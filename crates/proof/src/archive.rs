@@ -124,7 +124,10 @@ pub(crate) fn read(
     let mut before = String::new();
     let mut total = 0;
     for _ in 0..=limits.members {
-        let block = read_block(file, &before)?;
+        let block = read_block(file, &before).map_err(|error| match error {
+            BadArchive::Truncated(before) if before.is_empty() => BadArchive::NotOne,
+            other => other,
+        })?;
         if block == [0; BLOCK] {
             return end(file, &before);
         }

@@ -18,7 +18,7 @@ pub use record::Record;
 pub use replay::{Difference, Replay, Replayed};
 pub use report::{Check, Finding, Outcome, Place, Report, Verdict};
 
-use crate::{bundle::Bundle, tree::Head, trust::Trust};
+use crate::{archive::BadArchive, bundle::Bundle, tree::Head, trust::Trust};
 
 /// What an auditor brings.
 #[derive(Clone, Copy)]
@@ -42,6 +42,17 @@ pub struct Held {
     pub head: Head,
     /// Where it comes from, for the report: `--previous`, `the witness store`.
     pub from: &'static str,
+}
+
+/// What a file amounts to that is not a bundle as it was written; none where it is no bundle at all, or cannot be read.
+pub fn unreadable(error: &BadArchive) -> Option<Report> {
+    let what = error.to_string();
+    let verdict = match error {
+        BadArchive::NotOne | BadArchive::Io(_) | BadArchive::TooLarge(_) => return None,
+        BadArchive::Truncated(_) => Verdict::Incomplete { missing: what },
+        BadArchive::Changed { .. } | BadArchive::Name(_) => Verdict::AlteredIn { member: "the file".into(), what },
+    };
+    Some(Report { run: None, origin: None, events: 0, size: None, checks: Vec::new(), tail: 0, verdict })
 }
 
 /// Checks a bundle.

@@ -1,5 +1,7 @@
 //! Checks 1 to 4: whose log it is, what its signed head says, whether it only grew, and whether the events stand in it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use affiant_journal::{Digest, bytes};
 
 use super::{Auditor, Check, Held, Outcome, Record, report::Place, report::member};
@@ -105,13 +107,14 @@ pub(super) fn consistency(signed: Option<&Opened>, proofs: Result<&Proofs, &Opti
     let Some(Opened { checkpoint: now, .. }) = signed else {
         return Check::not_asked("consistency", "there is no signed head to compare");
     };
-    let mut held: Vec<&Held> = held.iter().filter(|held| held.origin == now.origin).collect();
-    held.sort_by_key(|held| held.head.size);
-    let Some(newest) = held.last() else {
+    let held: Vec<&Held> = held.iter().filter(|held| held.origin == now.origin).collect();
+    if held.is_empty() {
         return Check::not_asked("consistency", "no earlier checkpoint of this log was given");
-    };
+    }
     let proof = proofs.ok().and_then(|proofs| proofs.consistency.as_ref());
     let mut check = Check::new("consistency");
+    check.says = "heads that you hold are continued".into();
+    let mut compared = BTreeSet::new();
     for held in &held {
         let size = held.head.size;
         let proof = match proof {
@@ -119,22 +122,23 @@ pub(super) fn consistency(signed: Option<&Opened>, proofs: Result<&Proofs, &Opti
             Some(proof) if proof.from == size && size < now.head.size => &proof.path,
             _ => continue,
         };
+        compared.insert(held.from);
         let continues = verify_consistency(&held.head, &now.head, proof).is_ok();
         check.count(continues);
-        if continues {
-            check.says = format!("continues {} at {size}", held.from);
-        } else {
+        if !continues {
             let what = format!("the log does not continue {} at {size}: two histories, or a changed proof", held.from);
             check.altered(member(name::CHECKPOINT), what);
         }
     }
-    if check.of == 0 {
-        let (size, from) = (newest.head.size, newest.from);
+    // From each source, one head that can be compared is enough: those before it were compared when they were new.
+    let newest: BTreeMap<&str, u64> = held.iter().map(|held| (held.from, held.head.size)).collect();
+    for (from, size) in newest.into_iter().filter(|(from, _)| !compared.contains(from)) {
         let what = if size > now.head.size {
             format!("this head ({}) is older than {from} ({size}); export again", now.head.size)
         } else {
             format!("there is no proof from {from} ({size}); export again and name that checkpoint")
         };
+        check.count(false);
         check.missing(member(name::PROOFS), what);
     }
     check

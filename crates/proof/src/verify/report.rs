@@ -169,6 +169,13 @@ impl Check {
         self.find(Finding { altered: true, place, what: what.into() });
     }
 
+    /// Something was changed, and this says it best.
+    pub(super) fn altered_above_all(&mut self, place: Place, what: impl Into<String>) {
+        self.outcome = Outcome::Failed;
+        self.findings.insert(0, Finding { altered: true, place, what: what.into() });
+        self.findings.truncate(MOST_FINDINGS);
+    }
+
     /// Something is not there.
     pub(super) fn missing(&mut self, place: Place, what: impl Into<String>) {
         if self.outcome != Outcome::Failed {
@@ -188,10 +195,13 @@ impl Check {
 }
 
 impl Finding {
-    /// Less matters more: a changed event outweighs those after it, then changed members, then what is missing.
-    fn weight(&self) -> (bool, u64) {
-        let seq = if let Place::Event(seq) = self.place { seq } else { u64::MAX };
-        (!self.altered, seq)
+    /// Less matters more: the first changed event, then a changed member, then what is missing, in order of the checks.
+    fn weight(&self) -> (u8, u64) {
+        match (self.altered, &self.place) {
+            (true, Place::Event(seq)) => (0, *seq),
+            (true, Place::Member(_)) => (1, 0),
+            (false, _) => (2, 0),
+        }
     }
 }
 

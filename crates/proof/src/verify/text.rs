@@ -24,11 +24,11 @@ impl fmt::Display for Report {
             Verdict::Intact { witnessed: false } => {
                 f.write_str(". No witness: the log's owner could show others another history. Keep the checkpoint.")
             }
-            Verdict::Incomplete { missing } => write!(f, ". {missing}."),
+            Verdict::Incomplete { missing } => write!(f, ": {missing}."),
             Verdict::AlteredAt { event, what, .. } if *event > 0 && self.size.is_some() => {
-                write!(f, ". {what}. Everything before event {event} is intact.")
+                write!(f, ": {what}. Everything before event {event} is intact.")
             }
-            Verdict::AlteredAt { what, .. } | Verdict::AlteredIn { what, .. } => write!(f, ". {what}."),
+            Verdict::AlteredAt { what, .. } | Verdict::AlteredIn { what, .. } => write!(f, ": {what}."),
         }
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn walk(bundle: &Bundle, record: &Record<'_>, inclusion: &Inclusion) 
     contents.take_admin(bundle, &inclusion.admin);
     let mut chain = chain.finish();
     if let Some(at) = first_changed(record, inclusion, &links) {
-        chain.altered(Place::Event(at), changed(included(inclusion, at as usize)));
+        chain.altered_above_all(Place::Event(at), changed(included(inclusion, at as usize)));
     }
     Walk { chain, approvals: approvals.finish(), contents, first, outcome, artifacts, total }
 }

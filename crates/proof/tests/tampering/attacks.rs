@@ -14,7 +14,8 @@ use serde_json::json;
 use super::{Case, edited, joined, lines};
 use crate::support::{Dice, Log, to_json};
 
-type Attack = Option<(Bundle, Option<u64>)>;
+/// The changed bundle, and the event where the change must be found; none where the case does not allow it.
+pub type Attack = Option<(Bundle, Option<u64>)>;
 
 /// Changes to events: the lines after it, the places that the proofs may be made to speak of, and where it is found.
 fn in_events(
