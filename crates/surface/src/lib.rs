@@ -4,6 +4,7 @@ pub mod auth;
 pub mod cli;
 pub mod gateway;
 pub mod handlers;
+pub mod health;
 pub mod idempotency;
 pub mod problem;
 mod ratelimit;
