@@ -30,4 +30,4 @@ pub use operation::BoundOperation;
 pub use references::{Reference, references};
 pub use registry::{NotAPick, Pick, Registry};
 pub use suggest::nearest;
-pub use validate::{Issue, MAX_SAFE_INTEGER, normalise, validate_schema};
+pub use validate::{CompiledSchema, Issue, MAX_SAFE_INTEGER, normalise, validate_schema};

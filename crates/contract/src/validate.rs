@@ -40,6 +40,29 @@ pub fn validate_schema(schema: &Schema, value: &Value) -> Result<(), Vec<Issue>>
     Checker::new(schema, []).check(schema, value)
 }
 
+/// A schema that is compiled once and used often, such as an agent's input.
+#[derive(Debug)]
+pub struct CompiledSchema {
+    schema: Schema,
+    checker: Checker,
+}
+
+impl CompiledSchema {
+    /// Compiles a schema.
+    pub fn new(schema: Schema) -> Self {
+        Self { checker: Checker::new(&schema, []), schema }
+    }
+
+    /// Checks a value.
+    ///
+    /// # Errors
+    ///
+    /// As [`validate_schema`].
+    pub fn check(&self, value: &Value) -> Result<(), Vec<Issue>> {
+        self.checker.check(&self.schema, value)
+    }
+}
+
 /// Writes every number that has no fraction as an integer: JSON does not tell `1.0` from `1`, and handlers that read
 /// an integer do. Values beyond ±(2^53−1) stay as they are.
 pub fn normalise(value: &mut Value) {

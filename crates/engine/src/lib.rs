@@ -2,8 +2,36 @@
 //!
 //! Pure decisions, planners, and the loop that carries them out. The outside world is behind [`ports`].
 
+mod advance;
+pub mod agent;
+mod commands;
 pub mod compare;
+pub mod decide;
+mod draft;
+mod driver;
+mod engine;
+mod error;
+mod flight;
 pub mod follow;
+mod idle;
+mod ledger;
+mod load;
+mod payload;
+mod plan;
 pub mod ports;
+mod record;
 pub mod rules;
+mod settings;
 pub mod snapshot;
+mod snapshots;
+mod submit;
+mod work;
+mod worker;
+
+pub use commands::{Answered, Cancel, Cancelled, Resolve, Resolved, Settle, SettledStep};
+pub use draft::Draft;
+pub use engine::Engine;
+pub use error::EngineError;
+pub use settings::Settings;
+pub use snapshots::TakeSnapshot;
+pub use submit::{Remember, Submit, Submitted};

@@ -13,8 +13,8 @@ use std::{
 };
 
 use crate::{
-    Actor, ApprovalId, ApprovalRequested, ApprovalResolved, ArtifactCreated, Body, Decision, Digest, Event,
-    InputReceived, InputRequested, Pinned, RunClaimed, RunId, RunSubmitted, SnapshotRef, StepDecided, StepFailed,
+    Actor, ApprovalId, ApprovalRequested, ApprovalResolved, Body, Decision, Digest, Event, InputReceived,
+    InputRequested, Payload, Pinned, RunClaimed, RunId, RunSubmitted, SnapshotRef, StepDecided, StepFailed,
     StepObserved, TenantId, Timestamp, Usage, Verdict, WorkerId,
 };
 
@@ -182,8 +182,17 @@ pub struct Run {
     open: BTreeSet<u64>,
     tally: Tally,
     failures: Vec<u64>,
-    kept: BTreeSet<Arc<str>>,
     cooldowns: BTreeMap<u32, Timestamp>,
+}
+
+/// The rule of the step that reads an agent's packs when the caller names no snapshot.
+pub const PACK: &str = "pack";
+
+/// The snapshot that a step of rule `pack` gave, as `context.pack.snapshot` answers.
+fn snapshot_of(result: &Payload) -> Option<SnapshotRef> {
+    let Payload::Inline(result) = result else { return None };
+    let field = |name: &str| result.get(name)?.as_str();
+    Some(SnapshotRef { id: field("snapshotId")?.into(), root: field("hash")?.parse().ok()? })
 }
 
 /// How many steps stand in each sort of open state.
@@ -231,7 +240,6 @@ impl Run {
             open: BTreeSet::new(),
             tally: Tally::default(),
             failures: Vec::new(),
-            kept: BTreeSet::new(),
             cooldowns: BTreeMap::new(),
             submitted: Arc::new(submitted.clone()),
         })
@@ -297,7 +305,7 @@ impl Run {
                 self.resolve(it, event)?.moves(self)
             }
 
-            (S::Queued | S::Running, B::ArtifactCreated(it)) => self.keep(it)?.moves(self),
+            (S::Queued | S::Running, B::ArtifactCreated(_)) => self.keep()?.moves(self),
             (S::Queued | S::Running, B::InputRequested(it)) => self.question(it, event)?.moves(self),
             (S::Queued | S::Running | S::Waiting(_), B::InputReceived(it)) => self.answer(it, event)?.moves(self),
 
@@ -392,6 +400,9 @@ impl Run {
         if let Some(used) = &it.usage {
             usage::add(&mut self.usage, used);
         }
+        if &*self.steps[step as usize].rule == PACK {
+            self.snapshot = snapshot_of(&it.result).or(self.snapshot.take());
+        }
         let stubbed = matches!(self.steps[step as usize].state, StepState::Promised { stub: true });
         let state = if stubbed { StepState::Stubbed } else { StepState::Observed { attempt: it.attempt } };
         Ok(self.turn(step, state, event))
@@ -435,10 +446,9 @@ impl Run {
         Ok(status)
     }
 
-    fn keep(&mut self, it: &ArtifactCreated) -> Result<Moved, &'static str> {
+    fn keep(&mut self) -> Result<Moved, &'static str> {
         must(self.open.is_empty(), "a step is open")?;
         self.artifacts += 1;
-        self.kept.extend(it.rule.clone());
         self.failures.clear();
         Ok(Moved)
     }
@@ -561,11 +571,6 @@ impl Run {
     /// Steps that ended without a result and that no decision has followed yet.
     pub fn failures(&self) -> &[u64] {
         &self.failures
-    }
-
-    /// Whether this rule has made an artifact.
-    pub fn has_kept(&self, rule: &str) -> bool {
-        self.kept.contains(rule)
     }
 
     /// When an operation was last begun in this run.

@@ -128,6 +128,18 @@ impl Facts {
         }
     }
 
+    /// Where prompt and input are committed: the commitments of a run's first event, in order of their paths.
+    pub fn committed(&mut self, commitments: &[Digest]) {
+        let has_prompt = self.prompt.downcast_ref::<CelNull>().is_none();
+        let (input, prompt) = match commitments {
+            [both @ .., prompt] if has_prompt => (both.first(), Some(prompt)),
+            [input, ..] => (Some(input), None),
+            [] => (None, None),
+        };
+        self.guards.extend(input.map(|at| ("input".to_owned(), Guard::Committed(*at))));
+        self.guards.extend(prompt.map(|at| ("prompt".to_owned(), Guard::Committed(*at))));
+    }
+
     /// Which facts are kept.
     pub fn uses(&self) -> &Uses {
         &self.uses
@@ -161,7 +173,7 @@ impl Facts {
         if it.result.is_none() {
             self.failures.push(it.name.clone());
         }
-        if let Some(name) = it.name.as_deref().filter(|name| self.uses.step(name)) {
+        if let Some(name) = it.name.as_deref().filter(|name| self.uses.reads_step(name)) {
             let fact = it.fact();
             self.guard(&format!("steps.{name}"), it);
             insert(&mut self.steps, name, fact);
@@ -303,7 +315,8 @@ impl VariableResolver for Facts {
 }
 
 impl Uses {
-    fn step(&self, name: &str) -> bool {
+    /// Whether the rules may read the step of this name.
+    pub fn reads_step(&self, name: &str) -> bool {
         self.steps.as_ref().is_none_or(|names| names.contains(name))
     }
 }

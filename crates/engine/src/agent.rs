@@ -1,0 +1,228 @@
+//! An agent with everything a run of it needs, compiled once and shared by all its runs.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use affiant_contract::{Agent, BoundOperation, CompiledSchema, Contract, FieldClass, Issue, Ref, Registry, ToolUse};
+use affiant_journal::{Digest, Pinned};
+use serde_json::{Map, Value};
+
+use crate::rules::{Compiled, NotCompiled};
+
+/// Wait for a tool that says nothing of its own.
+const TOOL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long an approval may wait when the agent says nothing.
+const APPROVAL_EXPIRES: Duration = Duration::from_secs(3600);
+/// The operation of the step that reads an agent's packs.
+pub const PACK_OPERATION: &str = "context.pack.snapshot";
+
+/// An agent that is ready to run.
+#[derive(Debug)]
+pub struct ReadyAgent {
+    /// Its contract.
+    pub contract: Arc<Contract>,
+    /// Its name and digest, as events say them.
+    pub pinned: Pinned,
+    /// Its rules.
+    pub rules: Compiled,
+    /// The operations it may use.
+    pub tools: Vec<ReadyTool>,
+    /// The operation that reads its packs, when it has some.
+    pub pack: Option<Pinned>,
+    input: CompiledSchema,
+    defaults: Map<String, Value>,
+}
+
+/// An operation that an agent may use.
+#[derive(Debug)]
+pub struct ReadyTool {
+    /// On which terms.
+    pub terms: ToolUse,
+    /// The operation.
+    pub bound: Arc<BoundOperation>,
+    /// Its name and digest.
+    pub pinned: Pinned,
+    /// Which of its fields may not stand in events.
+    pub hidden: Hidden,
+}
+
+/// Fields that may not stand in events, as JSON pointers.
+#[derive(Debug, Default)]
+pub struct Hidden {
+    /// Replaced by commitments.
+    pub committed: Vec<String>,
+    /// Not kept at all.
+    pub dropped: Vec<String>,
+}
+
+/// Why an agent cannot run here.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    /// Its rules cannot be used.
+    #[error("the rules of {agent} cannot be used: {}", .wrong.first().map(ToString::to_string).unwrap_or_default())]
+    Rules {
+        /// The agent.
+        agent: Ref,
+        /// What is wrong.
+        wrong: Vec<NotCompiled>,
+    },
+    /// It names an operation that is not loaded.
+    #[error("{agent} uses {operation}, which is not loaded")]
+    Operation {
+        /// The agent.
+        agent: Ref,
+        /// The operation.
+        operation: Ref,
+    },
+    /// The contract is no agent.
+    #[error("{0} is not an agent")]
+    NotAnAgent(Ref),
+}
+
+/// Name and digest of a contract, as events say them.
+pub fn pinned(contract: &Contract) -> Pinned {
+    let digest = contract.source.digest.parse().unwrap_or_else(|_| Digest::of(contract.source.text.as_bytes()));
+    Pinned { digest, name: contract.reference().to_string().into() }
+}
+
+impl ReadyAgent {
+    /// Compiles an agent.
+    pub fn new(contract: Arc<Contract>, registry: &Registry) -> Result<Self, NotReady> {
+        let reference = contract.reference();
+        let agent = contract.agent().ok_or_else(|| NotReady::NotAnAgent(reference.clone()))?;
+        let rules = Compiled::new(agent).map_err(|wrong| NotReady::Rules { agent: reference.clone(), wrong })?;
+        let tools = agent.tools.iter().map(|terms| {
+            let missing = || NotReady::Operation { agent: reference.clone(), operation: terms.operation.clone() };
+            registry.operation_at(&terms.operation).map(|bound| ReadyTool::new(terms, bound)).ok_or_else(missing)
+        });
+        let pack = (!agent.packs.is_empty()).then(|| pack_operation(registry));
+        Ok(Self {
+            tools: tools.collect::<Result<_, _>>()?,
+            pinned: pinned(&contract),
+            input: CompiledSchema::new(agent.input.clone()),
+            defaults: defaults(&agent.input),
+            rules,
+            pack,
+            contract,
+        })
+    }
+
+    /// What the contract says.
+    pub fn agent(&self) -> &Agent {
+        self.contract.agent().expect("`new` takes nothing but agents")
+    }
+
+    /// Its key and how many runs of it one tenant may have at work, when that is limited.
+    pub fn limit(&self) -> Option<(Arc<str>, u32)> {
+        Some((self.contract.meta.key.clone(), self.agent().limits.concurrency?))
+    }
+
+    /// The tool for an operation.
+    pub fn tool(&self, operation: &Ref) -> Option<&ReadyTool> {
+        self.tools.iter().find(|tool| tool.terms.operation == *operation)
+    }
+
+    /// The tool for an operation by the name in events.
+    pub fn tool_named(&self, name: &str) -> Option<&ReadyTool> {
+        self.tools.iter().find(|tool| &*tool.pinned.name == name)
+    }
+
+    /// Every operation that a run of the agent may use, pinned.
+    pub fn operations(&self) -> Vec<Pinned> {
+        self.pack.iter().cloned().chain(self.tools.iter().map(|tool| tool.pinned.clone())).collect()
+    }
+
+    /// An input with the defaults of the schema filled in, if it satisfies the schema.
+    pub fn input(&self, given: Option<&Value>) -> Result<Value, Vec<Issue>> {
+        let input = self.with_defaults(given);
+        self.input.check(&input).map(|()| input)
+    }
+
+    /// An input with the defaults of the schema filled in.
+    pub fn with_defaults(&self, given: Option<&Value>) -> Value {
+        let mut input = self.defaults.clone();
+        match given {
+            Some(Value::Object(given)) => input.extend(given.iter().map(|(key, value)| (key.clone(), value.clone()))),
+            Some(other) => return other.clone(),
+            None => (),
+        }
+        Value::Object(input)
+    }
+}
+
+fn pack_operation(registry: &Registry) -> Pinned {
+    match registry.resolve(PACK_OPERATION, &affiant_contract::Pick::Newest) {
+        Some(contract) => pinned(contract),
+        None => Pinned { digest: Digest::of(b""), name: format!("{PACK_OPERATION}@1.0.0").into() },
+    }
+}
+
+fn defaults(schema: &Value) -> Map<String, Value> {
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    properties.filter_map(|(name, property)| Some((name.clone(), property.get("default")?.clone()))).collect()
+}
+
+impl ReadyTool {
+    fn new(terms: &ToolUse, bound: &Arc<BoundOperation>) -> Self {
+        Self { terms: terms.clone(), bound: bound.clone(), pinned: pinned(bound.contract()), hidden: Hidden::of(bound) }
+    }
+
+    /// How long one attempt may take.
+    pub fn timeout(&self) -> Duration {
+        self.terms.timeout.unwrap_or(TOOL_TIMEOUT)
+    }
+
+    /// How long an approval may wait.
+    pub fn approval_expires(&self) -> Duration {
+        self.terms.approval_expires.unwrap_or(APPROVAL_EXPIRES)
+    }
+
+    /// Whether the step may be begun again when nobody saw its end.
+    pub fn repeatable(&self) -> bool {
+        let hints = self.bound.operation().hints;
+        hints.read_only || hints.idempotent
+    }
+
+    /// What a dry run sees instead of a result: the output of the contract's first example.
+    pub fn stub(&self) -> Value {
+        let examples = &self.bound.operation().examples;
+        examples.first().map_or_else(|| Value::Object(Map::new()), |example| Value::Object(example.output.clone()))
+    }
+}
+
+impl Hidden {
+    /// The hidden fields of an operation's input and output.
+    pub fn of(bound: &BoundOperation) -> Self {
+        let policy = &bound.operation().policy;
+        let classes: HashMap<&str, FieldClass> = policy
+            .pii
+            .iter()
+            .map(|path| (path.as_str(), FieldClass::Pii))
+            .chain(policy.classes.iter().map(|(path, class)| (path.as_str(), *class)))
+            .collect();
+        let mut hidden = Self::default();
+        for (path, class) in classes {
+            match class {
+                FieldClass::Pii | FieldClass::Sensitive => hidden.committed.push(pointer(path)),
+                FieldClass::Secret => hidden.dropped.push(pointer(path)),
+                FieldClass::Public | FieldClass::Internal => (),
+            }
+        }
+        hidden.committed.sort();
+        hidden.dropped.sort();
+        hidden
+    }
+
+    /// Whether nothing is hidden.
+    pub fn is_empty(&self) -> bool {
+        self.committed.is_empty() && self.dropped.is_empty()
+    }
+}
+
+/// A dotted path as a JSON pointer; `[]` or `*` means every element.
+fn pointer(dotted: &str) -> String {
+    let segments = dotted.split('.').flat_map(|segment| match segment.strip_suffix("[]") {
+        Some(list) => vec![list, "*"],
+        None => vec![segment],
+    });
+    segments.filter(|segment| !segment.is_empty()).map(|segment| format!("/{segment}")).collect()
+}

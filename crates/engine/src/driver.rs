@@ -1,0 +1,347 @@
+//! Carries out one run: decide, record, act, and again, until it ends or waits.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use affiant_journal::{
+    ApprovalId, ApprovalRequested, Digest, RunClaimed, Timestamp,
+    run::{PACK, Status, StepState},
+};
+use serde_json::Value;
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Engine, EngineError,
+    advance::{Errand, Turn},
+    agent::Hidden,
+    decide::{self, Terms},
+    draft::Draft,
+    flight::{Given, Outcome},
+    payload::keep,
+    ports::{Document, Preview, ToolFailure},
+    record::{Beside, Hold},
+    work::{Opened, Work},
+};
+
+/// What others know of a run that is carried out here.
+#[derive(Debug)]
+pub(crate) struct Driven {
+    /// Its agent, and how many runs of it one tenant may have at work, when that is limited.
+    pub(crate) limit: Option<(Arc<str>, u32)>,
+    /// Somebody wrote to the run, or it should be looked at again.
+    pub(crate) nudge: Notify,
+    /// Another worker has the run now.
+    pub(crate) lost: AtomicBool,
+}
+
+impl Driven {
+    pub(crate) fn of(limit: Option<(Arc<str>, u32)>) -> Self {
+        Self { limit, nudge: Notify::new(), lost: AtomicBool::new(false) }
+    }
+}
+
+/// One run that is carried out.
+pub(crate) struct Driver {
+    engine: Arc<Engine>,
+    work: Work,
+    driven: Arc<Driven>,
+    flights: JoinSet<Outcome>,
+    tokens: HashMap<u64, CancellationToken>,
+    /// Steps that are shown to somebody right now.
+    showing: BTreeSet<u64>,
+    /// Outcomes that are not recorded yet.
+    landed: Vec<Outcome>,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// How a turn left a run.
+enum Left {
+    /// There is something to wait for here.
+    Busy,
+    /// It ended or waits for somebody.
+    Parked,
+}
+
+impl Driver {
+    pub(crate) fn new(engine: Arc<Engine>, work: Work, driven: Arc<Driven>, permit: OwnedSemaphorePermit) -> Self {
+        Self {
+            engine,
+            work,
+            driven,
+            flights: JoinSet::new(),
+            tokens: HashMap::new(),
+            showing: BTreeSet::new(),
+            landed: Vec::new(),
+            _permit: permit,
+        }
+    }
+
+    /// Carries on a run whose last append is on disk and whose errands are known.
+    pub(crate) async fn go_on(mut self, errands: Vec<Errand>) -> Option<Work> {
+        self.run_errands(errands);
+        if self.idle() { Some(self.work) } else { self.until_parked(false).await }
+    }
+
+    /// Takes a run over.
+    pub(crate) async fn take_over(self) -> Option<Work> {
+        self.until_parked(true).await
+    }
+
+    async fn until_parked(mut self, mut claim: bool) -> Option<Work> {
+        if !claim {
+            self.wait().await;
+        }
+        loop {
+            if self.driven.lost.load(Ordering::Relaxed) {
+                return None;
+            }
+            match self.turn(claim).await {
+                Ok(Left::Parked) => return Some(self.work),
+                Ok(Left::Busy) => claim = false,
+                Err(EngineError::Conflict) => match self.reload().await {
+                    Ok(true) => continue,
+                    _ => return None,
+                },
+                Err(error) => {
+                    // The lease ends and somebody takes the run again: nothing is lost but time.
+                    tracing::warn!(run = %self.work.run().id, %error, "a run was let go");
+                    return None;
+                }
+            }
+            self.wait().await;
+        }
+    }
+
+    /// One turn: what has landed, what can be decided, one append, and what must be done next.
+    async fn turn(&mut self, claim: bool) -> Result<Left, EngineError> {
+        let engine = self.engine.clone();
+        let pen = engine.pen(&engine.worker_actor);
+        if claim {
+            let (until, worker) = (engine.lease_end(), engine.settings.worker.clone());
+            self.work.write(RunClaimed { until, worker }, &Opened::default(), &pen)?;
+        }
+        let mut documents = Vec::new();
+        for outcome in &self.landed {
+            settle(&engine, &mut self.work, outcome, &mut documents)?;
+        }
+        if self.work.run().snapshot.is_some() && !self.work.sees {
+            engine.show_snapshot(&mut self.work).await?;
+        }
+        let flying = self.tokens.keys().copied().collect();
+        let turn = Turn { pen, worker: &engine.settings.worker, policies: &engine.policies, flying: &flying };
+        let errands = self.work.advance(&turn)?;
+        let errands: Vec<_> = errands.into_iter().filter(|errand| !self.is_shown(errand)).collect();
+        let busy = !errands.is_empty() || !self.tokens.is_empty() || !self.showing.is_empty();
+        let busy = busy && !self.work.run().status.ended();
+        let hold = if busy { Hold::Here } else { Hold::Until(decide::wake(self.work.run(), pen.now)) };
+        let beside = Beside { documents, remember: None };
+        if self.work.ledger.pending.entries.is_empty() && busy {
+            self.landed.clear();
+        } else {
+            engine.record(&mut self.work.ledger, hold, beside).await?;
+            self.landed.clear();
+        }
+        self.run_errands(errands);
+        self.stop_what_must();
+        Ok(if self.idle() || self.work.run().status.ended() { Left::Parked } else { Left::Busy })
+    }
+
+    fn is_shown(&self, errand: &Errand) -> bool {
+        matches!(errand, Errand::Display { step } if self.showing.contains(step))
+    }
+
+    fn idle(&self) -> bool {
+        self.tokens.is_empty() && self.showing.is_empty()
+    }
+
+    /// Kills what is in flight when the run is cancelled by force.
+    fn stop_what_must(&self) {
+        if matches!(self.work.run().status, Status::Cancelling { force: true }) {
+            self.tokens.values().for_each(CancellationToken::cancel);
+        }
+    }
+
+    fn run_errands(&mut self, errands: Vec<Errand>) {
+        for errand in errands {
+            match errand {
+                Errand::Begin { step, attempt } => {
+                    let token = CancellationToken::new();
+                    self.tokens.insert(step, token.clone());
+                    let flight = self.engine.clone().flight(&self.work, step, attempt, token);
+                    self.flights.spawn(flight);
+                }
+                Errand::Display { step } => {
+                    self.showing.insert(step);
+                    let display = self.engine.clone().display(&self.work, step);
+                    self.flights.spawn(display);
+                }
+            }
+        }
+    }
+
+    /// Waits for an outcome, somebody else's event, or a moment; several outcomes are taken at once.
+    async fn wait(&mut self) {
+        let driven = self.driven.clone();
+        let due = self.due();
+        tokio::select! {
+            landed = self.flights.join_next(), if !self.flights.is_empty() => self.land(landed),
+            () = driven.nudge.notified() => self.hear().await,
+            () = tokio::time::sleep(due) => (),
+        }
+        while let Some(landed) = self.flights.try_join_next() {
+            self.land(Some(landed));
+        }
+    }
+
+    fn land(&mut self, landed: Option<Result<Outcome, tokio::task::JoinError>>) {
+        let outcome = match landed {
+            Some(Ok(outcome)) => outcome,
+            // Flights catch the panics of tools themselves; an aborted flight says nothing.
+            Some(Err(_)) | None => return,
+        };
+        match outcome.given {
+            Given::Shown(_) => self.showing.remove(&outcome.step),
+            _ => self.tokens.remove(&outcome.step).is_some(),
+        };
+        self.landed.push(outcome);
+    }
+
+    /// Takes what others wrote. When that fails the next append conflicts, and the run is read again.
+    async fn hear(&mut self) {
+        if let Err(error) = self.engine.clone().catch_up(&mut self.work).await {
+            tracing::debug!(run = %self.work.run().id, %error, "others' events could not be read yet");
+        }
+    }
+
+    /// Until the next moment at which the run changes by itself.
+    fn due(&self) -> Duration {
+        let run = self.work.run();
+        let now = self.engine.ports.clock.now();
+        let timers = run.open().filter_map(|(_, step)| match step.state {
+            StepState::Retrying { at, .. } => Some(at),
+            StepState::Cooling { until } => Some(until),
+            _ => None,
+        });
+        let expiries = run.approvals().values().map(|open| open.asked.expires);
+        let next = timers.chain(expiries).chain(run.submitted.deadline).min();
+        next.map_or(Duration::from_secs(3600), |at| at.since(now).max(Duration::from_millis(1)))
+    }
+
+    /// Reads the run again after somebody else wrote. False when another worker has it.
+    async fn reload(&mut self) -> Result<bool, EngineError> {
+        let (tenant, id) = (self.work.ledger.tenant.clone(), self.work.run().id.clone());
+        self.work = self.engine.clone().load(&tenant, &id).await?;
+        let run = self.work.run();
+        let ours = run.lease.as_ref().is_none_or(|lease| lease.worker == self.engine.settings.worker);
+        Ok(ours && !run.status.ended())
+    }
+}
+
+/// Records how a flight ended.
+fn settle(
+    engine: &Engine,
+    work: &mut Work,
+    outcome: &Outcome,
+    documents: &mut Vec<Document>,
+) -> Result<(), EngineError> {
+    let pen = engine.pen(&engine.worker_actor);
+    let (step, attempt) = (outcome.step, outcome.attempt);
+    let agent = work.agent.clone();
+    let name = work.run().step(step).map(|it| work.run().operation(it).name.clone()).unwrap_or_default();
+    let tool = agent.tool_named(&name);
+    let none = Hidden::default();
+    match &outcome.given {
+        Given::Value(value) => {
+            let kept = keep(value.clone(), "/result", tool.map_or(&none, |tool| &tool.hidden), pen.chance);
+            let draft = decide::observe(work.run(), step, attempt, outcome.took, kept);
+            write(work, draft, &Opened { value: Some(value), message: None }, &pen)
+        }
+        Given::Snapshot(taken, value) => {
+            documents.push(taken.document(&work.ledger.tenant));
+            let kept = keep(value.clone(), "/result", &none, pen.chance);
+            let draft = decide::observe(work.run(), step, attempt, outcome.took, kept);
+            write(work, draft, &Opened { value: Some(value), message: None }, &pen)
+        }
+        Given::Nothing(failure) => {
+            let terms = Terms {
+                repeatable: work.repeatable(step),
+                retry: tool.map(|tool| tool.terms.retry).unwrap_or_default(),
+                jitter: jitter(pen.chance),
+            };
+            let draft = decide::fail(work.run(), (step, attempt), failure, outcome.took, terms, pen.now);
+            write(work, draft, &Opened { value: None, message: Some(&failure.message) }, &pen)
+        }
+        Given::Shown(shown) => {
+            let draft = asked(engine, work, step, shown, pen.now);
+            write(work, draft, &Opened { value: None, message: failed_message(shown) }, &pen)
+        }
+    }
+}
+
+fn write(
+    work: &mut Work,
+    draft: Option<Draft>,
+    opened: &Opened<'_>,
+    pen: &crate::ledger::Pen<'_>,
+) -> Result<(), EngineError> {
+    match draft {
+        Some(draft) => Ok(work.write(draft, opened, pen)?),
+        None => Ok(()),
+    }
+}
+
+fn failed_message(shown: &Result<Preview, ToolFailure>) -> Option<&str> {
+    shown.as_ref().err().map(|failure| failure.message.as_str())
+}
+
+/// Asks for an approval of exactly what was shown, or fails the step that cannot be shown.
+fn asked(
+    engine: &Engine,
+    work: &Work,
+    step: u64,
+    shown: &Result<Preview, ToolFailure>,
+    now: Timestamp,
+) -> Option<Draft> {
+    let run = work.run();
+    let waiting = run.step(step).filter(|it| it.state == StepState::Undisplayed && &*it.rule != PACK)?;
+    let preview = match shown {
+        Ok(preview) => preview,
+        Err(failure) => {
+            let failed = decide::failed(step, 0, &failure.code, 0, None);
+            return Some(failed.with("/message", Some(failure.message.as_str())));
+        }
+    };
+    let tool = work.agent.tool_named(&run.operation(waiting).name)?;
+    let value = serde_json::to_value(preview).unwrap_or(Value::Null);
+    // What is shown quotes the arguments: where one of them is personal, all of it is.
+    let hidden = if tool.hidden.is_empty() { Vec::new() } else { vec![String::new()] };
+    let displayed = Digest::of(&crate::payload::spelled(&value));
+    let kept = keep(value, "/display", &Hidden { committed: hidden, dropped: Vec::new() }, &*engine.ports.chance);
+    let body = ApprovalRequested {
+        action: waiting.action,
+        approval: ApprovalId::new(engine.ports.chance.id("apr_", now)),
+        approver_not_requester: tool.terms.approver_not_requester,
+        display: kept.payload.clone(),
+        displayed,
+        expires: now.plus(tool.approval_expires()),
+        policies: Vec::new(),
+        step,
+    };
+    Some(Draft::from(body).holding(kept))
+}
+
+fn jitter(chance: &dyn crate::ports::Chance) -> u32 {
+    let mut bytes = [0; 4];
+    chance.fill(&mut bytes);
+    u32::from_le_bytes(bytes)
+}

@@ -1,0 +1,219 @@
+//! The engine: what surfaces ask of it, and what its worker shares.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use affiant_contract::{Contract, Registry};
+use affiant_journal::{
+    Actor, ActorKind, Digest, PrincipalId, RunId, SnapshotId, SnapshotRef, StreamId, TenantId, Timestamp,
+};
+use affiant_policy::PolicySet;
+use serde_json::Value;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::{
+    EngineError, Settings,
+    agent::ReadyAgent,
+    driver::Driven,
+    follow::{Follower, Tails},
+    idle::Idle,
+    ledger::Pen,
+    ports::{Ports, Scope},
+    rules::{Facts, SharedFact, values},
+    snapshot::Snapshot,
+    work::Work,
+};
+
+/// Carries out runs, and is the only one who writes their journals.
+pub struct Engine {
+    pub(crate) ports: Ports,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) policies: PolicySet,
+    pub(crate) settings: Settings,
+    pub(crate) tails: Tails,
+    /// Runs that are carried out here.
+    pub(crate) driven: Mutex<HashMap<(TenantId, RunId), Arc<Driven>>>,
+    /// Runs that wait and need not be loaded again.
+    pub(crate) idle: Idle,
+    /// Room for runs to be carried out at once.
+    pub(crate) slots: Arc<Semaphore>,
+    /// Whether a worker takes runs here.
+    pub(crate) working: AtomicBool,
+    /// Whether runs are known to wait for a worker, so that a new one must not overtake them.
+    pub(crate) backlog: AtomicBool,
+    /// Wakes the worker.
+    pub(crate) bell: Notify,
+    pub(crate) worker_actor: Actor,
+    agents: Mutex<HashMap<Digest, Arc<ReadyAgent>>>,
+    snapshots: Mutex<HashMap<SnapshotId, SharedFact>>,
+    admin: Mutex<HashMap<TenantId, (u64, Digest)>>,
+    roots: Mutex<HashMap<TenantId, Arc<[PathBuf]>>>,
+}
+
+/// Snapshots whose facts are kept for the next run that reads them.
+const SHARED_SNAPSHOTS: usize = 16;
+
+impl Engine {
+    /// An engine over these ports. [`Engine::work`] makes it carry out runs.
+    pub fn new(ports: Ports, registry: Arc<Registry>, policies: PolicySet, settings: Settings) -> Arc<Self> {
+        let id = PrincipalId::new(settings.worker.as_str());
+        Arc::new(Self {
+            slots: Arc::new(Semaphore::new(settings.runs_at_once.get())),
+            idle: Idle::new(settings.idle_runs),
+            worker_actor: Actor { auth: "none".into(), id, kind: ActorKind::System },
+            ports,
+            registry,
+            policies,
+            settings,
+            tails: Tails::default(),
+            driven: Mutex::default(),
+            working: AtomicBool::new(false),
+            backlog: AtomicBool::new(false),
+            bell: Notify::new(),
+            agents: Mutex::default(),
+            snapshots: Mutex::default(),
+            admin: Mutex::default(),
+            roots: Mutex::default(),
+        })
+    }
+
+    /// Everything outside.
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// Every contract.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// The policies in force.
+    pub fn policies(&self) -> &PolicySet {
+        &self.policies
+    }
+
+    /// What the operator decided.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Follows a run: wakes when entries were stored. The entries are the bytes that are stored.
+    pub fn follow(&self, tenant: &TenantId, run: &RunId) -> Follower {
+        self.tails.follow(tenant, run)
+    }
+
+    /// The folders that a tenant's runs may touch; everything else is refused.
+    pub fn allow_roots(&self, tenant: &TenantId, roots: Vec<PathBuf>) {
+        locked(&self.roots).insert(tenant.clone(), roots.into());
+    }
+
+    /// How many runs are carried out here at this moment.
+    pub fn busy(&self) -> usize {
+        locked(&self.driven).len()
+    }
+
+    /// An agent, compiled once.
+    pub fn ready(&self, contract: &Arc<Contract>) -> Result<Arc<ReadyAgent>, EngineError> {
+        let digest = crate::agent::pinned(contract).digest;
+        if let Some(agent) = locked(&self.agents).get(&digest) {
+            return Ok(agent.clone());
+        }
+        let agent = Arc::new(ReadyAgent::new(contract.clone(), &self.registry)?);
+        locked(&self.agents).insert(digest, agent.clone());
+        Ok(agent)
+    }
+
+    pub(crate) fn scope(&self, tenant: &TenantId, run: Option<&RunId>) -> Scope {
+        let roots = locked(&self.roots).get(tenant).cloned().unwrap_or_else(|| Arc::from([]));
+        Scope { tenant: tenant.clone(), run: run.cloned(), roots }
+    }
+
+    pub(crate) fn pen<'a>(&'a self, actor: &'a Actor) -> Pen<'a> {
+        Pen {
+            actor,
+            now: self.ports.clock.now(),
+            mono: self.ports.clock.mono(),
+            boot: &self.settings.boot,
+            chance: &*self.ports.chance,
+        }
+    }
+
+    pub(crate) fn lease_end(&self) -> Timestamp {
+        self.ports.clock.now().plus(self.settings.lease)
+    }
+
+    /// The run, if it is carried out here.
+    pub(crate) fn driven_here(&self, tenant: &TenantId, run: &RunId) -> Option<Arc<Driven>> {
+        locked(&self.driven).get(&(tenant.clone(), run.clone())).cloned()
+    }
+
+    /// Whether a new run may be begun at once: a worker is here, and nobody waits for it.
+    pub(crate) fn may_begin_now(&self) -> bool {
+        self.working.load(Ordering::Relaxed) && !self.backlog.load(Ordering::Relaxed)
+    }
+
+    /// Lets a run's facts know the snapshot that it reads.
+    pub(crate) async fn show_snapshot(&self, work: &mut Work) -> Result<(), EngineError> {
+        let Some(snapshot) = work.run().snapshot.clone() else { return Ok(()) };
+        if work.agent.pack.is_none() && !work.facts.uses().items {
+            work.see_empty(&snapshot);
+            return Ok(());
+        }
+        let fact = self.snapshot_fact(&work.ledger.tenant.clone(), &snapshot).await?;
+        work.see(fact);
+        Ok(())
+    }
+
+    pub(crate) async fn snapshot_fact(
+        &self,
+        tenant: &TenantId,
+        reference: &SnapshotRef,
+    ) -> Result<SharedFact, EngineError> {
+        if let Some(fact) = locked(&self.snapshots).get(&reference.id) {
+            return Ok(fact.clone());
+        }
+        let items = match Snapshot::load(&self.ports, tenant, &reference.id).await? {
+            Some(snapshot) => snapshot.facts(&self.ports, tenant).await?,
+            None => serde_json::Map::new(),
+        };
+        Ok(self.share_snapshot(reference, Value::Object(items)))
+    }
+
+    pub(crate) fn share_snapshot(&self, reference: &SnapshotRef, items: Value) -> SharedFact {
+        let fact = Facts::snapshot_fact(reference, values::from_json(&items));
+        let mut shared = locked(&self.snapshots);
+        if shared.len() >= SHARED_SNAPSHOTS {
+            shared.clear();
+        }
+        shared.insert(reference.id.clone(), fact.clone());
+        fact
+    }
+
+    /// Length and head of a tenant's administrative stream.
+    pub(crate) async fn admin_end(&self, tenant: &TenantId) -> Result<(u64, Option<Digest>), EngineError> {
+        if let Some((length, head)) = locked(&self.admin).get(tenant) {
+            return Ok((*length, Some(*head)));
+        }
+        let read = self.read(tenant, &StreamId::admin(), 0).await?;
+        Ok((read.events.len() as u64, read.head))
+    }
+
+    pub(crate) fn remember_admin(&self, tenant: &TenantId, length: u64, head: Digest) {
+        locked(&self.admin).insert(tenant.clone(), (length, head));
+    }
+
+    pub(crate) fn forget_admin(&self, tenant: &TenantId) {
+        locked(&self.admin).remove(tenant);
+    }
+}
+
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every change to what these hold is one step, so a panic elsewhere leaves them usable.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,185 @@
+//! One attempt of a step, outside: it begins, it ends or is ended, and says what came of it.
+
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use affiant_journal::run::PACK;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Engine,
+    agent::ReadyAgent,
+    ports::{Preview, Scope, ToolCall, ToolFailure, ToolOutput},
+    snapshot::Snapshot,
+    snapshots::answer_of,
+    work::Work,
+};
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) step: u64,
+    pub(crate) attempt: u32,
+    pub(crate) took: Duration,
+    pub(crate) given: Given,
+}
+
+/// What an attempt gave.
+#[derive(Debug)]
+pub(crate) enum Given {
+    /// A result.
+    Value(Value),
+    /// A snapshot of the agent's packs, with the result that says so.
+    Snapshot(Box<Snapshot>, Value),
+    /// No result.
+    Nothing(ToolFailure),
+    /// What a person is shown, or why there is nothing to show.
+    Shown(Result<Preview, ToolFailure>),
+}
+
+impl Engine {
+    /// One attempt of a step of this run.
+    pub(crate) fn flight(
+        self: Arc<Self>,
+        work: &Work,
+        step: u64,
+        attempt: u32,
+        token: CancellationToken,
+    ) -> impl Future<Output = Outcome> + Send + 'static {
+        let plan = self.plan_of(work, step, token);
+        async move {
+            let before = self.ports.clock.mono();
+            let given = match plan {
+                Ok(Planned::Call(call, agent)) => self.call(call, &agent).await,
+                Ok(Planned::Packs(packs)) => self.packs(packs).await,
+                Err(because) => Given::Nothing(failure("planner-failed", because, false)),
+            };
+            let took = Duration::from_micros(self.ports.clock.mono().saturating_sub(before));
+            Outcome { step, attempt, took, given }
+        }
+    }
+
+    /// Shows a step to a person.
+    pub(crate) fn display(self: Arc<Self>, work: &Work, step: u64) -> impl Future<Output = Outcome> + Send + 'static {
+        let plan = self.plan_of(work, step, CancellationToken::new());
+        async move {
+            let shown = match plan {
+                Ok(Planned::Call(call, _)) => {
+                    let preview = tokio::time::timeout(call.timeout, self.ports.tools.preview(&call));
+                    match caught(preview).await {
+                        Ok(Ok(shown)) => shown,
+                        Ok(Err(_)) => Err(failure("timeout", "the preview took too long".into(), true)),
+                        Err(panicked) => Err(panicked),
+                    }
+                }
+                Ok(Planned::Packs(_)) => Err(failure("planner-failed", "packs are not shown".into(), false)),
+                Err(because) => Err(failure("planner-failed", because, false)),
+            };
+            Outcome { step, attempt: 0, took: Duration::ZERO, given: Given::Shown(shown) }
+        }
+    }
+
+    fn plan_of(&self, work: &Work, step: u64, cancel: CancellationToken) -> Result<Planned, String> {
+        let run = work.run();
+        let record = run.step(step).ok_or("there is no such step")?;
+        if &*record.rule == PACK {
+            let packs = self.packs_of(work.agent.agent(), &work.facts)?;
+            let run = (run.tenant.clone(), run.id.clone(), run.submitter.clone());
+            return Ok(Planned::Packs(Packs { packs, run }));
+        }
+        let job = work.jobs.get(&step).ok_or("its arguments are not at hand")?;
+        let tool = work.agent.tool_named(&job.operation).ok_or("the agent has no such tool")?;
+        let scope: Scope = self.scope(&run.tenant, Some(&run.id));
+        let call = ToolCall {
+            operation: tool.bound.contract().clone(),
+            arguments: job.arguments.clone(),
+            idempotency_key: format!("{}/{step}", run.id).into(),
+            timeout: tool.timeout(),
+            cancel,
+            scope,
+        };
+        Ok(Planned::Call(call, work.agent.clone()))
+    }
+
+    /// Calls a tool, ends the call when its time is up or it must stop, and checks what it gave.
+    async fn call(&self, call: ToolCall, agent: &ReadyAgent) -> Given {
+        let (cancel, timeout, operation) = (call.cancel.clone(), call.timeout, call.operation.reference());
+        let calling = caught(self.ports.tools.call(call));
+        tokio::pin!(calling);
+        let ended = tokio::select! {
+            biased;
+            ended = &mut calling => Ok(ended),
+            () = cancel.cancelled() => Err(("cancelled", "the call was stopped")),
+            () = tokio::time::sleep(timeout) => Err(("timeout", "the call took too long")),
+        };
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err((code, message)) => {
+                cancel.cancel();
+                match tokio::time::timeout(self.settings.grace, &mut calling).await {
+                    Ok(Ok(Ok(output))) => Ok(Ok(output)),
+                    _ => Ok(Err(uncertain(code, message.into()))),
+                }
+            }
+        };
+        match ended.and_then(|answer| answer) {
+            Ok(ToolOutput { value }) => checked(agent, &operation, value),
+            Err(failure) => Given::Nothing(failure),
+        }
+    }
+
+    async fn packs(&self, it: Packs) -> Given {
+        let (tenant, run, by) = it.run;
+        match caught(self.read_packs(it.packs, &tenant, &run, &by)).await {
+            Ok(Ok(taken)) => {
+                let answer = answer_of(&taken);
+                Given::Snapshot(Box::new(taken), answer)
+            }
+            Ok(Err(error)) => Given::Nothing(failure("snapshot-failed", error.to_string(), false)),
+            Err(panicked) => Given::Nothing(panicked),
+        }
+    }
+}
+
+enum Planned {
+    Call(ToolCall, Arc<ReadyAgent>),
+    Packs(Packs),
+}
+
+struct Packs {
+    packs: Vec<(Arc<affiant_contract::Contract>, serde_json::Map<String, Value>)>,
+    run: (affiant_journal::TenantId, affiant_journal::RunId, affiant_journal::Actor),
+}
+
+fn checked(agent: &ReadyAgent, operation: &affiant_contract::Ref, value: Value) -> Given {
+    let wrong = agent.tool(operation).and_then(|tool| tool.bound.validate_output(&value).err());
+    match wrong.as_deref() {
+        None => Given::Value(value),
+        Some(issues) => {
+            let issue = issues.first().map(|issue| format!("{} {}", issue.path, issue.message)).unwrap_or_default();
+            let message = format!("{operation} answered what its contract does not allow: {issue}");
+            Given::Nothing(failure("output-invalid", message, false))
+        }
+    }
+}
+
+/// Runs something that may panic; a panic is a failure whose effect nobody knows.
+async fn caught<T>(future: impl Future<Output = T>) -> Result<T, ToolFailure> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|context| {
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        match polled {
+            Ok(polled) => polled.map(Ok),
+            Err(_) => std::task::Poll::Ready(Err(uncertain("panicked", "the tool panicked".into()))),
+        }
+    })
+    .await
+}
+
+fn failure(code: &str, message: String, retryable: bool) -> ToolFailure {
+    ToolFailure { code: code.into(), message, retryable, uncertain: false }
+}
+
+fn uncertain(code: &str, message: String) -> ToolFailure {
+    ToolFailure { code: code.into(), message, retryable: true, uncertain: true }
+}

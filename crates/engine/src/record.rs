@@ -1,0 +1,115 @@
+//! [`Engine::record`]: the only place from which a journal grows.
+
+use affiant_journal::{Body, Entry, StreamId, TenantId, Timestamp};
+use affiant_policy::Principal;
+
+use crate::{
+    Engine, EngineError,
+    ledger::{Ledger, Pending, row_of},
+    ports::{Append, Document, Place, Remembered, SealedValue},
+};
+
+/// Who has the run after an append.
+#[derive(Clone, Debug)]
+pub(crate) enum Hold {
+    /// This server's worker, until its lease ends.
+    Here,
+    /// Nobody; a worker looks at it then.
+    Until(Option<Timestamp>),
+}
+
+/// What goes into the store beside a journal's entries, in the same transaction.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    pub(crate) documents: Vec<Document>,
+    pub(crate) remember: Option<Remembered>,
+}
+
+impl Engine {
+    /// Stores what a run's ledger has written. After an error the ledger is worth nothing: load the run again.
+    pub(crate) async fn record(&self, ledger: &mut Ledger, hold: Hold, beside: Beside) -> Result<(), EngineError> {
+        let pending = std::mem::take(&mut ledger.pending);
+        let run = ledger.run.as_ref().ok_or(EngineError::Conflict)?;
+        let expected = run.events - pending.entries.len() as u64;
+        let mut row = row_of(run, None);
+        (row.runnable_at, row.worker) = match hold {
+            Hold::Here => (Some(self.lease_end()), Some(self.settings.worker.clone())),
+            Hold::Until(at) => (at, None),
+        };
+        let mut append = self.append(&ledger.tenant, &ledger.stream, expected, pending).await?;
+        append.run = Some(row);
+        append.documents = beside.documents;
+        append.remember = beside.remember;
+        let entries = append.entries.clone();
+        self.ports.store.append(append).await?;
+        self.tails.publish(&ledger.tenant, &run.id, expected, &entries);
+        Ok(())
+    }
+
+    /// Adds an event to the tenant's administrative stream, with documents that change with it.
+    pub async fn record_admin(
+        &self,
+        who: &Principal,
+        body: impl Into<Body>,
+        documents: Vec<Document>,
+    ) -> Result<(), EngineError> {
+        let body = body.into();
+        for _ in 0..ATTEMPTS {
+            match self.try_record_admin(who, body.clone(), documents.clone()).await {
+                Err(EngineError::Conflict) => self.forget_admin(&who.tenant),
+                done => return done,
+            }
+        }
+        Err(EngineError::Conflict)
+    }
+
+    async fn try_record_admin(&self, who: &Principal, body: Body, documents: Vec<Document>) -> Result<(), EngineError> {
+        let (actor, now) = (who.actor(), self.ports.clock.now());
+        let (expected, prev) = self.admin_end(&who.tenant).await?;
+        let event = affiant_journal::Event {
+            actor,
+            at: now,
+            body,
+            boot: self.settings.boot.clone(),
+            mono: self.ports.clock.mono(),
+            prev,
+            sd: Vec::new(),
+            seq: expected,
+            stream: StreamId::admin(),
+            tenant: who.tenant.clone(),
+        };
+        let entry = Entry::seal(&event).map_err(|error| EngineError::Unwritten(Box::new(error)))?;
+        let leaf = entry.leaf;
+        let mut append = Append::new(who.tenant.clone(), StreamId::admin(), expected, vec![entry]);
+        append.documents = documents;
+        self.ports.store.append(append).await?;
+        self.remember_admin(&who.tenant, expected + 1, leaf);
+        Ok(())
+    }
+
+    /// Keeps blobs and seals personal values, so that everything an entry names is there before the entry is.
+    async fn append(
+        &self,
+        tenant: &TenantId,
+        stream: &StreamId,
+        expected: u64,
+        pending: Pending,
+    ) -> Result<Append, EngineError> {
+        for blob in &pending.blobs {
+            self.ports.blobs.put(tenant, blob).await?;
+        }
+        let mut append = Append::new(tenant.clone(), stream.clone(), expected, pending.entries);
+        append.approvals = pending.approvals;
+        append.artifacts = pending.artifacts;
+        for (seq, disclosure) in pending.disclosures {
+            let (commitment, subject) = (disclosure.commit(), pending.subject.clone());
+            let place = Place { tenant, subject: &subject, stream, seq, commitment: &commitment };
+            let cipher = self.ports.vault.seal(&place, disclosure.text())?;
+            append.sealed.push(SealedValue { seq, commitment, subject, cipher });
+        }
+        Ok(append)
+    }
+}
+
+/// How often a command is decided again when others write to the same journal.
+pub(crate) const ATTEMPTS: usize = 16;
