@@ -14,13 +14,13 @@ use std::{
     sync::Arc,
 };
 
-use affiant_engine::ports::{Blobs, Chance, Clock, Store, StoreError, Vault, VaultError};
+use affiant_engine::ports::{Blobs, Chance, Clock, Store, StoreError, Vault};
 
 use crate::{
     blobs::FileBlobs,
-    folder,
+    errors, folder,
     sqlite::{SqliteStore, Wrong},
-    vault::{KeyVault, Secret},
+    vault::{KeyError, KeyVault, Secret},
 };
 
 /// What is needed to open a data folder.
@@ -61,7 +61,7 @@ pub enum OpenError {
         path: PathBuf,
         /// What the system said.
         #[source]
-        source: io::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The disk is full.
     #[error("the disk of {} is full. Make room; nothing that was accepted is lost", .0.display())]
@@ -159,8 +159,8 @@ fn open_vault(folder: &Path, chance: Arc<dyn Chance>) -> Result<KeyVault, OpenEr
     };
     folder::private(&keys).map_err(|error| file_error(&keys, error))?;
     KeyVault::open(&keys, secret, chance).map_err(|error| match error {
-        VaultError::Refused => OpenError::KeyFileWrong(key_file),
-        error => OpenError::Other { path: keys, source: Box::new(error) },
+        KeyError::File(error) => database_error(keys, errors::of_sqlite(error)),
+        _ => OpenError::KeyFileWrong(key_file),
     })
 }
 
@@ -203,26 +203,29 @@ fn make_key(path: &Path, chance: &dyn Chance) -> io::Result<Secret> {
 }
 
 fn file_error(path: &Path, error: io::Error) -> OpenError {
-    match crate::errors::of_io(error) {
-        StoreError::Full => OpenError::Full(path.to_owned()),
-        StoreError::ReadOnly => {
-            let source = io::Error::from(io::ErrorKind::PermissionDenied);
-            OpenError::NotWritable { path: path.to_owned(), source }
-        }
-        error => OpenError::Other { path: path.to_owned(), source: Box::new(error) },
+    let path = path.to_owned();
+    match error {
+        error if errors::is_full(&error) => OpenError::Full(path),
+        source if errors::is_read_only(&source) => OpenError::NotWritable { path, source: Box::new(source) },
+        source => OpenError::Other { path, source: Box::new(source) },
+    }
+}
+
+fn database_error(path: PathBuf, error: StoreError) -> OpenError {
+    match error {
+        StoreError::Full => OpenError::Full(path),
+        StoreError::Damaged(what) => OpenError::Damaged { path, what },
+        error @ StoreError::ReadOnly => OpenError::NotWritable { path, source: Box::new(error) },
+        error => OpenError::Other { path, source: Box::new(error) },
     }
 }
 
 fn journal_error(path: &Path, wrong: Wrong) -> OpenError {
-    let path = path.to_owned();
     match wrong {
-        Wrong::NotOurs => OpenError::NotOurs(path),
-        Wrong::Newer(found) => OpenError::Newer { path, found },
-        Wrong::File(error) | Wrong::Thread(error) => file_error(&path, error),
-        Wrong::Store(StoreError::Full) => OpenError::Full(path),
-        Wrong::Store(StoreError::Damaged(what)) => OpenError::Damaged { path, what },
-        Wrong::Store(StoreError::ReadOnly) => file_error(&path, io::ErrorKind::PermissionDenied.into()),
-        Wrong::Store(error) => OpenError::Other { path, source: Box::new(error) },
+        Wrong::NotOurs => OpenError::NotOurs(path.to_owned()),
+        Wrong::Newer(found) => OpenError::Newer { path: path.to_owned(), found },
+        Wrong::File(error) | Wrong::Thread(error) => file_error(path, error),
+        Wrong::Store(error) => database_error(path.to_owned(), error),
     }
 }
 

@@ -115,6 +115,7 @@ CREATE TABLE artifacts (
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX artifacts_by_id ON artifacts (tenant, artifact);
+CREATE INDEX artifacts_by_place ON artifacts (tenant);
 CREATE INDEX artifacts_by_run ON artifacts (tenant, run);
 
 CREATE TABLE documents (

@@ -26,6 +26,12 @@ impl MemoryStore {
         Self { state: Mutex::default(), clock }
     }
 
+    /// The turns of tenants begin anew, as after a restart.
+    #[cfg(test)]
+    pub(crate) fn forget_turns(&self) {
+        self.state().last_served = None;
+    }
+
     /// A change is made only after everything was checked, so the state is whole even after a panic elsewhere.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -20,7 +20,7 @@ use crate::idempotency;
 pub(super) struct State {
     tenants: BTreeMap<TenantId, Tenant>,
     order: Vec<Positioned>,
-    last_served: Option<TenantId>,
+    pub(super) last_served: Option<TenantId>,
 }
 
 /// Everything of one tenant.

@@ -44,6 +44,11 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
+    /// No lanes yet, and the same tenant's turn.
+    pub(super) fn without_lanes(&self) -> Self {
+        Self { tenants: BTreeMap::new(), served: self.served }
+    }
+
     /// A run in this lane becomes runnable then.
     pub(super) fn note(&mut self, lane: Lane, at: Timestamp) {
         let earliest = self.tenants.entry(lane.tenant).or_default().entry(lane).or_insert(at);

@@ -105,4 +105,6 @@ fn reader_count() -> usize {
 }
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod tests;

@@ -213,3 +213,38 @@ async fn a_document_with_text_that_is_no_json_is_damage() {
     Connection::open(&file).unwrap().execute_batch("UPDATE documents SET value = '{'").unwrap();
     assert!(matches!(store.document(&tenant(), "note", "1").await, Err(StoreError::Damaged(_))));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_takes_at_most_one_and_a_half_kib_with_all_that_belongs_to_it() {
+    let (_folder, file) = one_event(600).await;
+    let store = Arc::new(open(&file).unwrap());
+    let runs = (0..400).map(|number| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let id = format!("run_01jd5q8e4m{number:016}");
+            let row = crate::conformance::sample_run(&tenant(), &id, 1_795_359_600_000_000 + number);
+            for seq in 0..4 {
+                let mut append = append(&id, seq, 600);
+                let status = ["queued", "running", "running", "completed"][seq as usize].into();
+                let runnable_at = row.runnable_at.filter(|_| seq < 3);
+                append.run = Some(affiant_engine::ports::RunRow { status, runnable_at, ..row.clone() });
+                if seq == 0 {
+                    append.remember = Some(Remembered {
+                        scope: format!("agent.run u_01jd5q8e4m0000000000000000 {id}"),
+                        request: Digest::of(b"q"),
+                        reply: Some([7; 300].into()),
+                        expires: Timestamp(i64::MAX),
+                    });
+                }
+                store.append(append).await.unwrap();
+            }
+        })
+    });
+    for run in runs.collect::<Vec<_>>() {
+        run.await.unwrap();
+    }
+    let events = store.counts().await.unwrap().entries;
+    drop(store);
+    let bytes = std::fs::metadata(&file).unwrap().len() / events;
+    assert!(bytes <= 1536, "{bytes} bytes for each event");
+}

@@ -207,7 +207,8 @@ impl<'c> Writer<'c> {
 
     /// Forgets what was remembered, and reads what must be known.
     fn recollect(&mut self) -> rusqlite::Result<()> {
-        self.known = Known::default();
+        let lanes = self.known.lanes.without_lanes();
+        self.known = Known { lanes, ..Known::default() };
         self.known.position = self.sql.last_position.one([], |row| row.get(0))?;
         let read = |row: &Row<'_>| {
             let lane = Lane { tenant: row.get(0)?, agent: rows::text(row, 1)?, priority: row.get(2)? };

@@ -10,7 +10,7 @@ use super::cipher::{KEY, NONCE, Secret, bound, decrypt, encrypt};
 
 /// Why a key could not be had.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum KeyError {
+pub(crate) enum KeyError {
     /// The row is there, its key is not.
     #[error("the key was destroyed")]
     Erased,

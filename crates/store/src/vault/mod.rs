@@ -19,10 +19,10 @@ use affiant_engine::ports::{Chance, Place, Vault, VaultError};
 use affiant_journal::TenantId;
 use zeroize::Zeroizing;
 
-pub(crate) use self::cipher::Secret;
+pub(crate) use self::{cipher::Secret, keys::KeyError};
 use self::{
     cipher::{NONCE, bound, decrypt, encrypt},
-    keys::{KeyError, Keys, SubjectKey},
+    keys::{Keys, SubjectKey},
 };
 
 /// Version of the layout of sealed values.
@@ -45,7 +45,8 @@ struct Held {
 }
 
 impl KeyVault {
-    pub(crate) fn open(path: &Path, above: Secret, chance: Arc<dyn Chance>) -> Result<Self, VaultError> {
+    /// Opens the file of keys, or makes it. Its keys are wrapped with the one `above` them.
+    pub(crate) fn open(path: &Path, above: Secret, chance: Arc<dyn Chance>) -> Result<Self, KeyError> {
         Ok(Self::with(Keys::open(path, above, chance)?))
     }
 

@@ -57,7 +57,7 @@ fn keys_survive_a_restart_and_open_only_with_their_key_file() {
     let sealed = in_place(0, "u_1", |place| vault_at(folder.path()).seal(place, "Ada").unwrap());
     assert_eq!(in_place(0, "u_1", |place| vault_at(folder.path()).open(place, &sealed).unwrap()), "Ada");
     let other = KeyVault::open(&folder.path().join("keys.db"), Secret::new([8; 32]), Arc::new(Dice::new(1)));
-    assert!(matches!(other, Err(VaultError::Refused)));
+    assert!(matches!(other, Err(KeyError::Refused)));
 }
 
 #[test]
