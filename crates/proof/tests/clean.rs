@@ -27,7 +27,7 @@ fn a_report_says_what_was_counted() {
     insta::assert_snapshot!(report, @"
     run_0000070  10 events
       ✓ trust        1 of 1 logs known to you: audit.example.org/t_1
-      ✓ checkpoint   1 of 1 signatures: 66 events in the log, signed by audit.example.org/t_1+72cead94
+      ✓ checkpoint   1 of 1 signatures: 62 events in the log, signed by audit.example.org/t_1+72cead94
       ○ consistency  no earlier checkpoint of this log was given
       ✓ inclusion    10 of 10 events stand in the log
       ✓ chain        10 of 10 events follow one another

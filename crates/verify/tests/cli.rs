@@ -59,7 +59,7 @@ fn an_auditor_reads_what_was_checked() {
     insta::assert_snapshot!(Desk::new(7).verify(&["run.affiant", "--trust", "trust.json"]), @"
     run.affiant  run_0000070  10 events
       ✓ trust        1 of 1 logs known to you: audit.example.org/t_1
-      ✓ checkpoint   1 of 1 signatures: 66 events in the log, signed by audit.example.org/t_1+72cead94
+      ✓ checkpoint   1 of 1 signatures: 62 events in the log, signed by audit.example.org/t_1+72cead94
       ○ consistency  no earlier checkpoint of this log was given
       ✓ inclusion    10 of 10 events stand in the log
       ✓ chain        10 of 10 events follow one another
@@ -128,7 +128,7 @@ fn whoever_names_no_key_is_told_so() {
     ");
     desk.put("empty.json", b"{\"origins\":{\"audit.example.org/other\":{}}}");
     insta::assert_snapshot!(desk.last_lines(&["run.affiant", "--trust", "empty.json"]), @"
-    Result: incomplete: checkpoint: the trust file names no key of `audit.example.org/t_1` at size 66.
+    Result: incomplete: checkpoint: the trust file names no key of `audit.example.org/t_1` at size 62.
     exit 21
     ");
 }
@@ -177,7 +177,7 @@ fn a_kept_checkpoint_must_be_continued() {
     exit 0
     ");
     insta::assert_snapshot!(result("fork"), @"
-    Result: altered in checkpoint: the log does not continue --previous at 33: two histories, or a changed proof.
+    Result: altered in checkpoint: the log does not continue --previous at 31: two histories, or a changed proof.
     exit 20
     ");
     insta::assert_snapshot!(result("unsigned"), @"
@@ -203,7 +203,7 @@ fn a_witness_store_remembers_and_refuses_another_history() {
     desk.put("other.affiant", &file(&other.bundle(0)));
     let fork = ["other.affiant", "--trust", "trust.json", "--witness-store", "seen.json"];
     insta::assert_snapshot!(desk.last_lines(&fork), @"
-    Result: altered in checkpoint: the log does not continue the witness store at 66: two histories, or a changed proof.
+    Result: altered in checkpoint: the log does not continue the witness store at 62: two histories, or a changed proof.
     exit 20
     ");
 }

@@ -188,27 +188,29 @@ impl World {
 
     pub fn shaped(seed: u64, tenant: &str, shape: Shape) -> Self {
         let mut dice = Dice::new(seed);
-        let mut log = Log::new(tenant, (seed % 200) as u8);
         let runs = if shape == Shape::Small { 1 + dice.below(3) } else { 1 };
-        let scripts: Vec<Script> = (0..runs).map(|run| Script::new(&mut dice, tenant, seed, run, shape)).collect();
-        let mut queues: Vec<_> = scripts.iter().map(|script| (script.run.clone(), script.happenings.clone())).collect();
-        for queue in &mut queues {
-            queue.1.reverse();
-        }
+        let scripts = (0..runs).map(|run| Script::new(&mut dice, tenant, seed, run, shape)).collect();
+        Self::told(seed, tenant, scripts)
+    }
+
+    /// The world in which exactly this happened.
+    pub fn told(seed: u64, tenant: &str, scripts: Vec<Script>) -> Self {
+        let mut dice = Dice::new(seed ^ 0x5eed);
+        let mut log = Log::new(tenant, (seed % 200) as u8);
+        let interrupted = scripts.iter().all(|script| script.happenings.len() < 1000);
+        let mut queues: Vec<_> = scripts.iter().map(|script| (&script.run, script.happenings.iter())).collect();
         while !queues.is_empty() {
             let next = dice.below(queues.len());
-            match queues[next].1.pop() {
-                Some(happening) => drop(log.write(&queues[next].0, happening)),
+            match queues[next].1.next() {
+                Some(happening) => drop(log.write(queues[next].0, happening.clone())),
                 None => drop(queues.swap_remove(next)),
             }
-            if shape == Shape::Small && dice.chance(10) {
+            if interrupted && dice.chance(10) {
                 log.write("admin", script::refused());
             }
         }
-        for script in &scripts {
-            if !script.erased.is_empty() {
-                log.write("admin", script::erased(&script.erased));
-            }
+        for script in scripts.iter().filter(|script| !script.erased.is_empty()) {
+            log.write("admin", script::erased(&script.erased));
         }
         Self { log, scripts }
     }
