@@ -26,6 +26,11 @@ impl Selection {
         Ok(Self { include: set(include)?, exclude: set(exclude)?, exact })
     }
 
+    /// Whether every file is named letter by letter.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.exact.len() == self.include.len()
+    }
+
     /// Whether the file at this path is meant.
     pub(crate) fn takes(&self, path: &str) -> bool {
         self.include.is_match(path) && !self.exclude.is_match(path)

@@ -8,6 +8,7 @@ mod history;
 mod open;
 mod range;
 mod show;
+mod tree;
 mod walk;
 
 pub(crate) use commit::Commit;
@@ -15,8 +16,9 @@ pub(crate) use history::{Ask, history};
 pub(crate) use open::Repository;
 pub(crate) use range::revision;
 pub(crate) use show::{Show, show};
+pub(crate) use tree::files;
 
-use affiant_engine::ports::{SourceFailure, ToolFailure};
+use affiant_engine::ports::ToolFailure;
 
 use crate::{display::escape, failure, paths::PathError};
 
@@ -75,12 +77,6 @@ fn one_line(error: &gix::Error) -> String {
 impl From<GitError> for ToolFailure {
     fn from(error: GitError) -> Self {
         failure::refuse(error.code(), error.to_string())
-    }
-}
-
-impl From<GitError> for SourceFailure {
-    fn from(error: GitError) -> Self {
-        Self { code: error.code().into(), message: error.to_string() }
     }
 }
 

@@ -10,12 +10,14 @@ mod files;
 mod git;
 mod http;
 pub mod paths;
+pub mod sources;
 pub mod tools;
 mod udiff;
 
 use std::{path::PathBuf, sync::Arc};
 
-use affiant_engine::ports::Tools;
+use affiant_contract::Registry;
+use affiant_engine::ports::{Sources, Tools};
 
 use crate::{http::Http, tools::Toolbox};
 
@@ -30,12 +32,14 @@ pub struct Config {
     /// Reads a variable of the server's environment, for `env:NAME` headers and for the variables that a
     /// `command` binding names.
     pub environment: Arc<Environment>,
+    /// Where sources of kind `contract` find contracts.
+    pub contracts: Arc<Registry>,
 }
 
 impl Config {
-    /// A project in this folder, with the environment of this process.
-    pub fn new(project: PathBuf) -> Self {
-        Self { project, environment: Arc::new(|name| std::env::var(name).ok()) }
+    /// A project in this folder with these contracts, and the environment of this process.
+    pub fn new(project: PathBuf, contracts: Arc<Registry>) -> Self {
+        Self { project, environment: Arc::new(|name| std::env::var(name).ok()), contracts }
     }
 }
 
@@ -44,10 +48,15 @@ impl Config {
 pub struct Adapters {
     /// Carries operations out.
     pub tools: Arc<dyn Tools>,
+    /// Reads the sources of context packs.
+    pub sources: Arc<dyn Sources>,
 }
 
 /// Puts the room together.
 pub fn open(config: &Config) -> Adapters {
     let http = Arc::new(Http::new());
-    Adapters { tools: Arc::new(Toolbox::new(config, http)) }
+    Adapters {
+        tools: Arc::new(Toolbox::new(config, http.clone())),
+        sources: Arc::new(sources::Reader::new(config.contracts.clone(), http)),
+    }
 }

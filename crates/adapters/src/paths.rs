@@ -38,7 +38,7 @@ pub enum PathError {
     #[error("{}: there is nothing at this path", escape(.0))]
     NotFound(String),
     /// Something of another kind is there.
-    #[error("{}: this is not a {expected}", escape(.path))]
+    #[error("{}: there is no {expected} at this path", escape(.path))]
     WrongKind {
         /// The path as it was given.
         path: String,
@@ -85,8 +85,14 @@ impl From<PathError> for ToolFailure {
 }
 
 impl From<PathError> for SourceFailure {
+    /// To a source, a folder that is not there and one that is none are the same.
     fn from(error: PathError) -> Self {
-        Self { code: error.code().into(), message: error.to_string() }
+        let code = match error.code() {
+            "folder-not-found" => "not-found",
+            "not-a-file" => "unreadable",
+            code => code,
+        };
+        Self { code: code.into(), message: error.to_string() }
     }
 }
 

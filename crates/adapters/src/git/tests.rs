@@ -180,7 +180,7 @@ async fn what_is_no_repository_or_no_revision_is_said_clearly() {
     insta::assert_snapshot!(told.join("\n"), @r#"
     repository-not-found: ROOT/plain: there is no git repository in this folder
     repository-not-found: ROOT/broken: the git repository cannot be read: "ROOT/broken" does not appear to be a git repository: Missing HEAD at ".git/HEAD"
-    repository-not-found: ROOT/missing: this is not a folder
+    repository-not-found: ROOT/missing: there is no folder at this path
     path-not-allowed: /: the folder is not inside a folder that this run may use
     revision-not-found: `HEAD` is not a revision of this repository: it has no commits yet
     revision-not-found: `v9` is not a revision of this repository: no branch, tag or commit has this name

@@ -42,7 +42,8 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let config = Config { environment: Arc::new(environment), ..Config::new(dir.path().to_owned()) };
+        let config =
+            Config { environment: Arc::new(environment), ..Config::new(dir.path().to_owned(), Arc::default()) };
         let toolbox = Toolbox::new(&config, Arc::new(Http::new()));
         Self { dir, toolbox }
     }

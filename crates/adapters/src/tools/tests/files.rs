@@ -47,7 +47,7 @@ async fn reading_stops_at_the_edge_of_the_allowed_folders() {
     path-not-allowed: .git/config: `.git` belongs to git
     path-not-allowed: ROOT/sub/../..: the folder is not inside a folder that this run may use
     path-not-allowed: /etc: the folder is not inside a folder that this run may use
-    not-a-file: sub: this is not a file
+    not-a-file: sub: there is no file at this path
     ");
 }
 
@@ -152,9 +152,9 @@ async fn a_new_file_is_made_with_its_folder_and_never_over_another() {
     }
     insta::assert_snapshot!(told.join("\n"), @"
     conflict: new/NOTES.md: there is a file already
-    conflict: new: this is not a file
+    conflict: new: there is no file at this path
     path-not-allowed: .git/hooks/post-checkout: `.git` belongs to git
-    conflict: new/NOTES.md/x: this is not a folder
+    conflict: new/NOTES.md/x: there is no folder at this path
     ");
 }
 
