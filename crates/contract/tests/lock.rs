@@ -1,5 +1,7 @@
 //! What a person is told about an edit to a contract that has been published.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use affiant_contract::{Contract, Lock, Ref, load_file, lock::Update, render};
 use insta::assert_snapshot;
 

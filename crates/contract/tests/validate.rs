@@ -1,5 +1,7 @@
 //! What a caller is told about an input, and what a query string becomes.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::sync::Arc;
 
 use affiant_contract::{BoundOperation, Issue, Pick, Registry, builtin, load_file, normalise, validate_schema};
@@ -129,9 +131,7 @@ fn every_refusal_says_what_must_hold() {
 
 #[test]
 fn a_pattern_runs_in_linear_time_or_not_at_all() {
-    assert_snapshot!(field(json!({ "pattern": "(?=a)b" }), json!("b")), @r#"
-     schema-invalid: "(?=a)b" is not a "regex"
-    "#);
+    assert_snapshot!(field(json!({ "pattern": "(?=a)b" }), json!("b")).trim(), @r#"schema-invalid: "(?=a)b" is not a "regex""#);
     let text = "a".repeat(50_000) + "!";
     assert_eq!(field(json!({ "pattern": "^(a+)+$" }), json!(text)), "/x pattern: must match the pattern `^(a+)+$`");
 }
