@@ -4,7 +4,8 @@
 #
 #   scripts/judges/run.sh surfaces/openapi.json target/judges
 #
-# Exits 0 when nobody finds an error. OUTDIR keeps the tools, the generated types and every report.
+# Exits 0 when nobody finds an error. OUTDIR keeps the generated types, every report, and the tools, unless
+# NODE_MODULES names a folder where they are installed already.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,6 +16,7 @@ out=$(cd "$2" && pwd)
 cp "$here"/package.json "$here"/client.ts "$here"/tsconfig.json "$out"
 cd "$out"
 cp "$openapi" openapi.json
+if [ -n "${NODE_MODULES:-}" ]; then ln -sfn "$NODE_MODULES" node_modules; fi
 test -x node_modules/.bin/redocly || npm install --no-audit --no-fund --ignore-scripts --silent
 export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
 echo 'extends: [[spectral:oas, recommended]]' > spectral.yaml

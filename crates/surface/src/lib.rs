@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod cli;
+pub mod docs;
 pub mod gateway;
 pub mod handlers;
 pub mod health;

@@ -6,6 +6,7 @@ pub mod json_schema;
 pub mod mcp;
 pub mod names;
 pub mod openapi;
+pub mod reference;
 mod schema;
 
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub const SURFACES: &[Surface] = &[
     Surface { name: "openapi.json", render: |registry| vec![json("openapi.json", &openapi::document(registry))] },
     Surface { name: "mcp-tools.json", render: |registry| vec![json("mcp-tools.json", &mcp::tools(registry))] },
     Surface { name: "json-schema", render: json_schemas },
+    Surface { name: "reference", render: reference::files },
 ];
 
 fn json_schemas(registry: &Registry) -> Vec<File> {
@@ -41,9 +43,13 @@ fn json_schemas(registry: &Registry) -> Vec<File> {
     registry.iter().filter_map(|contract| file(contract)).collect()
 }
 
-/// A value as a file that people can read and compare.
 fn json(path: &str, value: &impl Serialize) -> File {
+    (path.to_owned(), json_bytes(value))
+}
+
+/// A value as JSON that people can read and compare.
+pub(crate) fn json_bytes(value: &impl Serialize) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(value).expect("rendered documents have text keys alone");
     bytes.push(b'\n');
-    (path.to_owned(), bytes)
+    bytes
 }

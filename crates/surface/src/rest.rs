@@ -3,7 +3,7 @@
 
 mod guard;
 pub mod health;
-mod query;
+pub(crate) mod query;
 mod request;
 mod response;
 

@@ -43,7 +43,7 @@ impl ErrorFact {
         }
     }
 
-    fn declared(spec: &ErrorSpec) -> Option<Self> {
+    pub(crate) fn declared(spec: &ErrorSpec) -> Option<Self> {
         match spec {
             ErrorSpec::Known(code) => errors::find(code).map(|entry| Self::known(entry, true)),
             ErrorSpec::Own(own) => Some(Self {

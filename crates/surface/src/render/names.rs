@@ -55,6 +55,11 @@ pub fn docs_path(contract: &Contract, newest: bool) -> String {
     format!("/docs/reference/{feature}/{key}{version}")
 }
 
+/// What people call a feature that no contract describes.
+pub fn feature_title(key: &str) -> String {
+    if key == USER_FEATURE { "Your contracts".to_owned() } else { key.to_owned() }
+}
+
 /// The kind as people read it.
 pub fn kind_words(kind: Kind) -> &'static str {
     match kind {

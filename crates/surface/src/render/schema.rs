@@ -56,7 +56,7 @@ pub(super) fn refers(schema: &Schema) -> bool {
 
 /// Calls `change` for the schema and every schema inside it. Values that only look like one, in `enum`, `default` or
 /// `examples`, are left alone.
-fn each(schema: &mut Schema, change: &mut impl FnMut(&mut Map<String, Value>)) {
+pub(super) fn each(schema: &mut Schema, change: &mut impl FnMut(&mut Map<String, Value>)) {
     let Value::Object(fields) = schema else { return };
     change(fields);
     for (keyword, value) in fields {

@@ -9,7 +9,7 @@ use crate::problem::Refusal;
 /// # Errors
 ///
 /// `invalid-encoding` for a broken percent escape or bytes that are not UTF-8.
-pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, Refusal> {
+pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, Refusal> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())

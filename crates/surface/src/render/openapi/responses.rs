@@ -1,12 +1,15 @@
 //! Every answer that an operation can give. Those that many operations share stand once in the components.
 
-use affiant_contract::{Contract, Operation};
+use affiant_contract::{Contract, Idempotency, Kind, Operation};
 use serde_json::{Value, json};
 
 use super::document::{Components, Example, Header, Media, Named, OrRef, Response};
-use crate::render::{
-    errors::{ErrorFact, errors_of},
-    names::operation_id,
+use crate::{
+    problem::TYPE_BASE,
+    render::{
+        errors::{ErrorFact, errors_of},
+        names::operation_id,
+    },
 };
 
 /// The answers of one operation, by status.
@@ -40,9 +43,10 @@ pub fn success_statuses(contract: &Contract) -> &'static [u16] {
 
 fn success(status: u16, contract: &Contract, operation: &Operation) -> Response {
     let mut headers = Named::new();
-    headers.insert("Contract-Version".into(), OrRef::component("headers", "Contract-Version"));
-    if status == 202 {
-        headers.insert("Location".into(), OrRef::component("headers", "Location"));
+    let keyed = operation.idempotency == Idempotency::Keyed && contract.meta.kind == Kind::Command;
+    let names = [("Contract-Version", true), ("Location", status == 202), ("Idempotency-Replayed", keyed)];
+    for (name, _) in names.into_iter().filter(|(_, present)| *present) {
+        headers.insert(name.to_owned(), OrRef::component("headers", name));
     }
     let examples = operation.examples.iter().map(|example| (example.title.as_str(), json!(example.output)));
     let media = Media {
@@ -103,11 +107,12 @@ fn describe(fact: &ErrorFact) -> String {
 
 fn example(fact: &ErrorFact) -> Example {
     let mut value = json!({
-        "type": format!("/docs/errors/{}", fact.code),
+        "type": format!("{TYPE_BASE}{}", fact.code),
         "title": fact.title,
         "status": fact.status,
         "code": fact.code,
         "detail": fact.when,
+        "instance": "urn:affiant:call:0af7651916cd43dd8448eb211c80319c",
         "category": fact.category,
         "retryable": fact.retryable,
         "traceId": "0af7651916cd43dd8448eb211c80319c",
@@ -120,7 +125,7 @@ fn example(fact: &ErrorFact) -> Example {
 
 fn problem_headers(code: &str) -> &'static [&'static str] {
     match code {
-        "rate-limited" | "overloaded" => &["Retry-After"],
+        "rate-limited" | "overloaded" | "storage-unavailable" => &["Retry-After"],
         "method-not-allowed" => &["Allow"],
         "unauthenticated" => &["WWW-Authenticate"],
         _ => &[],
@@ -133,8 +138,9 @@ pub(super) fn headers() -> Named<Header> {
     Named::from([
         ("Contract-Version".into(), text("The exact version that answered, also where `/v1` was called.")),
         ("Location".into(), text("Where the new run is followed.")),
+        ("Idempotency-Replayed".into(), text("`true` when this is the reply of an earlier call with the same key.")),
         ("Allow".into(), text("The methods that the path has.")),
-        ("WWW-Authenticate".into(), text("The scheme that is asked for: `Bearer`.")),
+        ("WWW-Authenticate".into(), text("The scheme that is asked for, `Bearer`.")),
         (
             "Retry-After".into(),
             Header {
@@ -151,21 +157,21 @@ pub(super) fn problem_schema() -> Value {
         "title": "Problem",
         "description": "An error, as RFC 9457 writes it, with a stable `code`.",
         "type": "object",
-        "required": ["type", "title", "status", "code", "category", "retryable", "traceId"],
+        "required": ["type", "title", "status", "code", "detail", "instance", "category", "retryable", "traceId"],
         "properties": {
             "type": { "type": "string", "format": "uri-reference", "description": "The page about this error." },
             "title": { "type": "string", "description": "A few words, the same for every occurrence." },
             "status": { "type": "integer", "minimum": 400, "maximum": 599, "description": "The HTTP status." },
             "code": { "type": "string", "description": "What programs compare; a code keeps its meaning." },
             "detail": { "type": "string", "description": "What happened this time." },
-            "instance": { "type": "string", "format": "uri-reference", "description": "What it happened to." },
+            "instance": { "type": "string", "format": "uri-reference", "description": "Names this occurrence." },
             "category": {
                 "type": "string",
                 "enum": ["request", "identity", "missing", "conflict", "limit", "binding", "server"],
                 "description": "Who can do something about it.",
             },
             "retryable": { "type": "boolean", "description": "Whether the same call may succeed later, unchanged." },
-            "traceId": { "type": "string", "description": "Names this occurrence in the server's log." },
+            "traceId": { "type": "string", "description": "Finds this occurrence in the server's log." },
             "operation": {
                 "type": "object",
                 "description": "The operation that was called, once it is known.",

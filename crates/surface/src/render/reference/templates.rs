@@ -1,0 +1,240 @@
+//! The templates, and the few filters they need. All text is escaped unless a filter made it safe.
+
+use std::sync::LazyLock;
+
+use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde};
+use serde::Serialize;
+
+use super::{pretty::pretty, yaml};
+use crate::{docs::assets, render::schema::each};
+
+static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut templates = Environment::new();
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    templates.set_syntax(syntax.expect("the usual delimiters do not clash"));
+    templates.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    templates.set_auto_escape_callback(|name| match name.rsplit_once('.') {
+        Some((_, "html")) => AutoEscape::Html,
+        _ => AutoEscape::None,
+    });
+    templates.set_formatter(format);
+    templates.add_filter("inline", inline);
+    templates.add_filter("md", md);
+    templates.add_filter("cell", cell);
+    templates.add_filter("fenced", fenced);
+    templates.add_filter("relative", relative);
+    templates.add_filter("capitalised", capitalised);
+    templates.add_filter("breakable", breakable);
+    templates.add_filter("pretty", |value: &Value| pretty(&json(value)));
+    templates.add_filter("undescribed", undescribed);
+    templates.add_filter("compact", compact);
+    templates.add_filter("yaml", |value: &Value| yaml::yaml(&json(value)));
+    templates.add_global("stylesheet", assets::stylesheet());
+    templates.add_global("icon", assets::icon());
+    templates.add_global("release", env!("CARGO_PKG_VERSION"));
+    for (name, source) in SOURCES {
+        templates.add_template(name, source).expect("every template is rendered by a test");
+    }
+    templates
+});
+
+macro_rules! sources {
+    ($($name:literal)*) => { &[$(($name, include_str!(concat!("../../../templates/", $name)))),*] };
+}
+
+const SOURCES: &[(&str, &str)] = sources! {
+    "layout.html" "macros.html" "macros.md"
+    "page.html" "page.md"
+    "index.html" "index.md"
+    "errors.html" "errors.md" "error.html" "error.md"
+    "guide.html" "form.html" "missing.html"
+};
+
+/// A template for HTML. `facts` are its variables. Tables name their roles, because on a narrow page their cells are
+/// no table cells to the browser any more; and beside the page stands a list of its parts.
+pub(crate) fn html(template: &str, facts: &impl Serialize) -> String {
+    let mut page = render(template, facts);
+    for (tag, role) in [("table", "table"), ("thead", "rowgroup"), ("tbody", "rowgroup"), ("tr", "row"), ("td", "cell")]
+    {
+        for end in [">", " "] {
+            page = page.replace(&format!("<{tag}{end}"), &format!("<{tag} role=\"{role}\"{end}"));
+        }
+    }
+    page = page.replace("<th>", "<th role=\"columnheader\">");
+    page = page.replace("<th scope=\"col\"", "<th role=\"columnheader\" scope=\"col\"");
+    page = page.replace("<th scope=\"row\"", "<th role=\"rowheader\" scope=\"row\"");
+    let contents = contents(&page);
+    page.replacen("<!--toc-->", &contents, 1)
+}
+
+/// The list of a page's parts; nothing for a page with hardly any.
+fn contents(page: &str) -> String {
+    let parts = page.split("<h2 id=\"").skip(1).filter_map(|rest| {
+        let (id, rest) = rest.split_once("\">")?;
+        let (title, _) = rest.split_once("</h2>")?;
+        Some(format!("<li><a href=\"#{id}\">{title}</a></li>"))
+    });
+    let parts: Vec<_> = parts.collect();
+    if parts.len() < 3 {
+        return String::new();
+    }
+    let list = parts.concat();
+    format!(
+        "<nav class=\"contents\" aria-labelledby=\"contents\"><h2 id=\"contents\">On this page</h2><ol>{list}</ol></nav>"
+    )
+}
+
+/// A template for Markdown, with at most one empty line between two others. Code stays as it is.
+pub(crate) fn markdown(template: &str, facts: &impl Serialize) -> String {
+    let text = render(template, facts);
+    let mut lines: Vec<&str> = Vec::new();
+    let mut fence: Option<&str> = None;
+    for line in text.lines() {
+        let run = &line[..line.len() - line.trim_start_matches('`').len()];
+        let inside = fence.is_some();
+        match fence {
+            Some(open) if line == open => fence = None,
+            None if run.len() >= 3 => fence = Some(run),
+            _ => {}
+        }
+        let empty = line.trim().is_empty();
+        if inside || !empty {
+            lines.push(line);
+        } else if lines.last().is_some_and(|last| !last.is_empty()) {
+            lines.push("");
+        }
+    }
+    lines.join("\n").trim().to_owned() + "\n"
+}
+
+/// Code for Markdown, in a fence that nothing in it can close.
+fn fenced(code: &str, language: &str) -> String {
+    let runs = code.split(|c: char| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(runs.max(2) + 1);
+    format!("{fence}{language}\n{}\n{fence}", code.trim_end())
+}
+
+fn render(template: &str, facts: &impl Serialize) -> String {
+    let template = TEMPLATES.get_template(template).expect("every template is named in SOURCES");
+    template.render(Serde(facts)).unwrap_or_else(|error| panic!("a template failed: {error:#}"))
+}
+
+/// As the library writes values, but for a slash, which needs no escape and stands in every link.
+fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), minijinja::Error> {
+    match value.as_str() {
+        Some(text) if *state.auto_escape() == AutoEscape::Html && !value.is_safe() => {
+            let mut html = String::with_capacity(text.len() + 16);
+            escape(text, &mut html);
+            Ok(out.write_str(&html)?)
+        }
+        _ => minijinja::escape_formatter(out, state, value),
+    }
+}
+
+/// A sentence as HTML: escaped, with `…` in backticks as code.
+fn inline(text: &str) -> Value {
+    let mut html = String::with_capacity(text.len() + 16);
+    for (index, part) in text.split('`').enumerate() {
+        let closed = index % 2 == 1 && text.split('`').count() > index + 1;
+        match (index % 2, closed) {
+            (1, true) => {
+                html.push_str("<code>");
+                escape(part, &mut html);
+                html.push_str("</code>");
+            }
+            (1, false) => {
+                html.push('`');
+                escape(part, &mut html);
+            }
+            _ => escape(part, &mut html),
+        }
+    }
+    Value::from_safe_string(html)
+}
+
+fn escape(text: &str, html: &mut String) {
+    for letter in text.chars() {
+        match letter {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            other => html.push(other),
+        }
+    }
+}
+
+/// A sentence as Markdown: its `<` cannot begin a tag.
+fn md(text: &str) -> String {
+    let code = |(index, part): (usize, &str)| if index % 2 == 1 { part.to_owned() } else { part.replace('<', "&lt;") };
+    text.split('`').enumerate().map(code).collect::<Vec<_>>().join("`")
+}
+
+/// A sentence inside a table of Markdown: on one line, and its `|` does not end the cell.
+fn cell(text: &str) -> String {
+    md(text).replace('|', r"\|").replace('\n', " ")
+}
+
+/// `/docs/reference/a/b` as the relative link to its Markdown file from a page that stands `depth` folders deep.
+fn relative(path: &str, depth: usize) -> String {
+    format!("{}{}.md", "../".repeat(depth), path.strip_prefix("/docs/").unwrap_or(path))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
+}
+
+/// A path as HTML that may be broken after each part.
+fn breakable(path: &str) -> Value {
+    let mut html = String::with_capacity(path.len() + 16);
+    escape(path, &mut html);
+    Value::from_safe_string(html.replace('.', ".<wbr>"))
+}
+
+fn json(value: &Value) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+/// A schema without its descriptions, where they stand beside it already.
+fn undescribed(schema: &Value) -> String {
+    let mut schema = json(schema);
+    each(&mut schema, &mut |fields| drop(fields.shift_remove("description")));
+    pretty(&schema)
+}
+
+/// A value on one line; a text without its quotes.
+fn compact(value: &Value) -> String {
+    match json(value) {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_escaped_and_its_code_is_code() {
+        assert_eq!(inline("a <b> `c < d` e").to_string(), "a &lt;b&gt; <code>c &lt; d</code> e");
+        assert_eq!(inline("an odd ` one").to_string(), "an odd ` one");
+    }
+
+    #[test]
+    fn a_cell_cannot_break_its_table() {
+        assert_eq!(cell("a | b\n<script> `<T>`"), r"a \| b &lt;script> `<T>`");
+    }
+
+    #[test]
+    fn code_cannot_close_its_fence() {
+        assert_eq!(fenced("a\n```\nb", "yaml"), "````yaml\na\n```\nb\n````");
+    }
+
+    #[test]
+    fn links_between_markdown_files_are_relative() {
+        assert_eq!(relative("/docs/reference/f/k@1.0.0", 2), "../../reference/f/k@1.0.0.md");
+    }
+}
