@@ -134,9 +134,7 @@ impl Driver {
         for outcome in &self.landed {
             settle(&engine, &mut self.work, outcome, &mut documents)?;
         }
-        if self.work.run().snapshot.is_some() && !self.work.sees {
-            engine.show_snapshot(&mut self.work).await?;
-        }
+        self.show_snapshot(&engine).await?;
         let flying = self.tokens.keys().copied().collect();
         let turn = Turn { pen, worker: &engine.settings.worker, policies: &engine.policies, flying: &flying };
         let errands = self.work.advance(&turn)?;
@@ -154,6 +152,20 @@ impl Driver {
         self.run_errands(errands);
         self.stop_what_must();
         Ok(if self.idle() || self.work.run().status.ended() { Left::Parked } else { Left::Busy })
+    }
+
+    /// Lets the facts know a snapshot that was read just now and is stored with the next append.
+    async fn show_snapshot(&mut self, engine: &Engine) -> Result<(), EngineError> {
+        if self.work.run().snapshot.is_none() || self.work.sees {
+            return Ok(());
+        }
+        for outcome in &self.landed {
+            if let Given::Snapshot(taken, _) = &outcome.given {
+                let items = taken.facts(&engine.ports, &self.work.ledger.tenant).await?;
+                engine.share_snapshot(&taken.reference(), Value::Object(items));
+            }
+        }
+        engine.show_snapshot(&mut self.work).await
     }
 
     fn is_shown(&self, errand: &Errand) -> bool {

@@ -97,25 +97,37 @@ impl Engine {
     async fn replay_into(&self, work: &mut Work, events: &[Event], sealed: &Sealed<'_>) -> Result<(), EngineError> {
         let last_end = events.iter().rposition(|event| matches!(event.body, Body::StepObserved(_)));
         for (index, event) in events.iter().enumerate() {
-            match &mut work.ledger.run {
-                Some(run) => run.apply(event).map_err(|error| damaged(&work.ledger.stream, &error))?,
-                none => *none = Some(Run::begin(event).map_err(|error| damaged(&event.stream, &error))?),
+            self.take(work, event, sealed, Some(index) == last_end).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes an event that is stored already. `last` says whether rules may read it as the step that ended last.
+    pub(crate) async fn take(
+        &self,
+        work: &mut Work,
+        event: &Event,
+        sealed: &Sealed<'_>,
+        last: bool,
+    ) -> Result<(), EngineError> {
+        match &mut work.ledger.run {
+            Some(run) => run.apply(event).map_err(|error| damaged(&work.ledger.stream, &error))?,
+            none => *none = Some(Run::begin(event).map_err(|error| damaged(&event.stream, &error))?),
+        }
+        let value = match &event.body {
+            Body::StepObserved(it) if work.needs(it.step, last) => {
+                Some(self.open_payload(&it.result, "/result", event, sealed).await?)
             }
-            let value = match &event.body {
-                Body::StepObserved(it) if work.needs(it.step, Some(index) == last_end) => {
-                    Some(self.open_payload(&it.result, "/result", event, sealed).await?)
-                }
-                Body::StepObserved(_) => Some(Value::Null),
-                Body::InputReceived(_) => sealed.at(event, "/answer"),
-                _ => None,
-            };
-            let message = sealed.at(event, "/message");
-            let opened = Opened { value: value.as_ref(), message: message.as_ref().and_then(Value::as_str) };
-            work.tell(event, &opened);
-            let opens = matches!(&event.body, Body::RunSubmitted(_) | Body::StepObserved(_));
-            if opens && work.run().snapshot.is_some() && !work.sees {
-                self.show_snapshot(work).await?;
-            }
+            Body::StepObserved(_) => Some(Value::Null),
+            Body::InputReceived(_) => sealed.at(event, "/answer"),
+            _ => None,
+        };
+        let message = if event.sd.is_empty() { None } else { sealed.at(event, "/message") };
+        let opened = Opened { value: value.as_ref(), message: message.as_ref().and_then(Value::as_str) };
+        work.tell(event, &opened);
+        let opens = matches!(&event.body, Body::RunSubmitted(_) | Body::StepObserved(_));
+        if opens && !work.sees && work.run().snapshot.is_some() {
+            self.show_snapshot(work).await?;
         }
         Ok(())
     }
@@ -166,7 +178,7 @@ impl Engine {
         Ok(Sealed { engine: self, tenant, stream: stream.clone(), values })
     }
 
-    fn pinned_agent(&self, pinned: &affiant_journal::Pinned) -> Result<Arc<ReadyAgent>, EngineError> {
+    pub(crate) fn pinned_agent(&self, pinned: &affiant_journal::Pinned) -> Result<Arc<ReadyAgent>, EngineError> {
         let missing = || EngineError::Missing { what: "agent", name: pinned.name.to_string() };
         let reference = pinned.name.parse().map_err(|_| missing())?;
         let contract = self.registry.get(&reference).ok_or_else(missing)?;
