@@ -42,7 +42,7 @@ pub mod name {
     pub const PROV: &str = "prov.json";
     /// How to check the bundle without us.
     pub const README: &str = "README.txt";
-    /// The snapshot's manifest.
+    /// The snapshot's document.
     pub const SNAPSHOT: &str = "snapshot.json";
     /// What the server claims about the run and this bundle.
     pub const STATEMENT: &str = "statement.dsse.json";

@@ -11,6 +11,7 @@ pub mod envelope;
 pub mod keys;
 pub mod note;
 pub mod paths;
+pub mod snapshot;
 pub mod statement;
 pub mod tree;
 pub mod trust;

@@ -7,6 +7,7 @@ mod approvals;
 mod chain;
 mod contents;
 mod log;
+mod opened;
 mod record;
 mod replay;
 mod report;
@@ -64,9 +65,10 @@ pub fn verify(bundle: &Bundle, auditor: &Auditor<'_>) -> Report {
     let proofs = log::proofs(bundle);
     let consistency = log::consistency(signed, proofs.as_ref(), auditor.held);
     let inclusion = log::inclusion(bundle, &record, signed, proofs.as_ref());
-    let walk = walk::walk(bundle, &record, &inclusion);
+    let disclosed = opened::Opened::of(bundle);
+    let walk = walk::walk(bundle, &record, &inclusion, &disclosed);
     let (statement, attested) = statement::check(bundle, &record, &walk, signed, auditor.trust);
-    let contents = contents::check(bundle, &walk.contents, attested.as_ref());
+    let contents = contents::check(bundle, &disclosed, &walk.contents, attested.as_ref());
     let replay = replay::check(auditor.replay, bundle, &record, &walk);
     let checks =
         vec![trust, checkpoint, consistency, inclusion.check, walk.chain, contents, statement, walk.approvals, replay];

@@ -65,7 +65,7 @@ fn an_auditor_reads_what_was_checked() {
       ✓ chain        10 of 10 events follow one another
       ✓ contents     14 of 14 digests lead to what they name; 3 personal values: 2 opened, 0 erased, 1 not for you
       ✓ statement    23 of 23 artifacts and members are those that audit.example.org/t_1+72cead94 signed
-      ✓ approvals    1 of 1 decisions and dispatches are about the same bytes
+      ✓ approvals    1 of 1 decisions and dispatches are about the same bytes; 2 of 2 actions are of the recorded arguments
       ○ replay       not made here; `affiant run replay` derives the decisions again
     Result: intact, signed. No witness: the log's owner could show others another history. Keep the checkpoint.
     exit 0

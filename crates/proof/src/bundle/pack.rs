@@ -35,7 +35,7 @@ pub struct Parts {
     pub contracts: BTreeMap<String, Vec<u8>>,
     /// The text of the policy set.
     pub policy: Vec<u8>,
-    /// The manifest of the snapshot, whose SHA-256 is the snapshot's root.
+    /// The document of the snapshot: see [`crate::snapshot`].
     pub snapshot: Option<Vec<u8>>,
     /// Every blob that the events and the snapshot cite; none to leave them out.
     pub blobs: Option<Vec<Vec<u8>>>,

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use affiant_journal::{BlobRef, Body, Digest, Disclosure, Event, Payload, bytes, erased_digest};
-use serde_json::Value;
+use affiant_journal::{BlobRef, Body, Digest, Event, Payload, bytes, erased_digest};
 
 use super::{
     Check, Record,
+    opened::Opened,
     report::{Place, member},
 };
 use crate::{
     bundle::{Bundle, name},
     paths::Included,
+    snapshot,
     statement::{self, Predicate},
 };
 
@@ -96,13 +97,13 @@ impl Contents {
     }
 }
 
-pub(super) fn check(bundle: &Bundle, contents: &Contents, attested: Option<&Predicate>) -> Check {
+pub(super) fn check(bundle: &Bundle, disclosed: &Opened, contents: &Contents, attested: Option<&Predicate>) -> Check {
     let mut check = Check::new("contents");
     for what in &contents.wrong {
         check.altered(member(name::ADMIN), what);
     }
     let left_out = digests(bundle, contents, attested, &mut check);
-    let personal = personal(bundle, contents, attested, &mut check);
+    let personal = personal(bundle, disclosed, contents, attested, &mut check);
     check.says = "digests lead to what they name".into();
     if left_out > 0 {
         check.says += &format!("; {left_out} blobs left out on purpose");
@@ -123,8 +124,16 @@ fn digests(bundle: &Bundle, contents: &Contents, attested: Option<&Predicate>, c
     }
     let mut cited: BTreeMap<Digest, (Option<u64>, Cited)> =
         contents.cited.iter().map(|(digest, (seq, what))| (*digest, (Some(*seq), *what))).collect();
-    for digest in cited_by_snapshot(bundle) {
-        cited.entry(digest).or_insert((None, Cited::Blob));
+    if let Some(document) = bundle.bytes(name::SNAPSHOT) {
+        match snapshot::root(document) {
+            Some((root, blobs)) => {
+                there.insert(root);
+                for blob in blobs {
+                    cited.entry(blob).or_insert((None, Cited::Blob));
+                }
+            }
+            None => check.altered(member(name::SNAPSHOT), "it is not the document of a snapshot"),
+        }
     }
     let without = attested.is_some_and(|attested| attested.blobs == statement::Blobs::LeftOut);
     let mut left_out = 0;
@@ -144,28 +153,15 @@ fn digests(bundle: &Bundle, contents: &Contents, attested: Option<&Predicate>, c
     left_out
 }
 
-/// The blobs that the snapshot's manifest cites: every text under a key `digest`.
-fn cited_by_snapshot(bundle: &Bundle) -> BTreeSet<Digest> {
-    fn collect(value: &Value, found: &mut BTreeSet<Digest>) {
-        match value {
-            Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
-            Value::Object(members) => {
-                let digest = members.get("digest").and_then(Value::as_str);
-                found.extend(digest.and_then(|text| text.parse::<Digest>().ok()));
-                members.values().for_each(|member| collect(member, found));
-            }
-            _ => (),
-        }
-    }
-    let mut found = BTreeSet::new();
-    let manifest = bundle.bytes(name::SNAPSHOT).and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
-    manifest.iter().for_each(|manifest| collect(manifest, &mut found));
-    found
-}
-
 /// Personal values. Gives what to say of them.
-fn personal(bundle: &Bundle, contents: &Contents, attested: Option<&Predicate>, check: &mut Check) -> String {
-    let opened = opened(bundle, contents, check);
+fn personal(
+    bundle: &Bundle,
+    disclosed: &Opened,
+    contents: &Contents,
+    attested: Option<&Predicate>,
+    check: &mut Check,
+) -> String {
+    let opened = opened(disclosed, contents, check);
     let erased = erased(bundle, contents, check);
     let committed = contents.committed.len() as u64;
     let closed: Vec<_> =
@@ -187,18 +183,17 @@ fn personal(bundle: &Bundle, contents: &Contents, attested: Option<&Predicate>, 
     format!("; {committed} personal values: {} opened, {erased} erased, {} not for you", opened.len(), closed.len())
 }
 
-fn opened(bundle: &Bundle, contents: &Contents, check: &mut Check) -> BTreeSet<Digest> {
-    let mut opened = BTreeSet::new();
-    let lines = bundle.bytes(name::DISCLOSURES).unwrap_or_default();
-    for (at, line) in lines.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        let text = line.strip_suffix(b"\n").and_then(|line| std::str::from_utf8(line).ok());
-        let commitment = text.and_then(|text| Disclosure::parse(text).ok()).map(|disclosure| disclosure.commit());
-        match commitment.filter(|commitment| contents.committed.contains_key(commitment)) {
-            Some(commitment) if opened.insert(commitment) => (),
-            _ => check.altered(member(name::DISCLOSURES), format!("line {} opens nothing in this run", at + 1)),
-        }
+/// The commitments that the bundle opens.
+fn opened(opened: &Opened, contents: &Contents, check: &mut Check) -> BTreeSet<Digest> {
+    for line in &opened.unreadable {
+        check.altered(member(name::DISCLOSURES), format!("line {line} opens nothing"));
     }
-    opened
+    let (known, foreign): (BTreeSet<_>, BTreeSet<_>) =
+        opened.values.keys().partition(|commitment| contents.committed.contains_key(commitment));
+    for commitment in foreign {
+        check.altered(member(name::DISCLOSURES), format!("what opens {commitment} opens nothing in this run"));
+    }
+    known
 }
 
 /// The commitments that erasures in the log made unreadable.

@@ -2,7 +2,10 @@
 
 use affiant_journal::{Body, Digest, Event, bytes};
 
-use super::{Check, Record, approvals::Approvals, chain::Chain, contents::Contents, log::Inclusion, report::Place};
+use super::{
+    Check, Record, approvals::Approvals, chain::Chain, contents::Contents, log::Inclusion, opened::Opened,
+    report::Place,
+};
 use crate::{bundle::Bundle, paths::Included, statement::Resource};
 
 /// What the pass found.
@@ -19,9 +22,9 @@ pub(super) struct Walk {
     pub(super) total: u64,
 }
 
-pub(super) fn walk(bundle: &Bundle, record: &Record<'_>, inclusion: &Inclusion) -> Walk {
+pub(super) fn walk(bundle: &Bundle, record: &Record<'_>, inclusion: &Inclusion, opened: &Opened) -> Walk {
     let mut chain = Chain::new(record, inclusion.events.as_deref());
-    let mut approvals = Approvals::default();
+    let mut approvals = Approvals::new(opened);
     let mut contents = Contents::default();
     let (mut first, mut outcome, mut artifacts) = (None, None, Vec::new());
     let mut links: Vec<Option<Digest>> = Vec::with_capacity(record.len());

@@ -131,8 +131,10 @@ impl Script {
 
     fn submit(&mut self, dice: &mut Dice) {
         let cited = self.blob(format!("CHANGELOG of {} for {}", self.run, self.tenant));
-        let items = json!({"items": [{"digest": cited.digest.to_string(), "name": "CHANGELOG.md"}], "v": 1});
-        self.snapshot = bytes::encode(&items).unwrap();
+        let item =
+            json!({"content": cited, "kind": "file", "name": "CHANGELOG.md", "origin": "/srv", "source": "docs"});
+        self.snapshot = bytes::encode(&json!({"id": "ctx_1", "items": [item]})).unwrap();
+        let root = affiant_proof::snapshot::root(&self.snapshot).unwrap().0;
         let wish = json!(format!("write the notes, {}", dice.below(1000)));
         let prompt = self.personal(dice, "/prompt", wish);
         let input = self.personal(dice, "/input/mail", json!("ana@example.org"));
@@ -149,7 +151,7 @@ impl Script {
             planner: PlannerRef { kind: "rules".into(), version: 1 },
             policy: Digest::of(&self.policy),
             priority: 0,
-            snapshot: Some(SnapshotRef { id: "ctx_1".into(), root: Digest::of(&self.snapshot) }),
+            snapshot: Some(SnapshotRef { id: "ctx_1".into(), root }),
         };
         self.say(actor("u_ana", ActorKind::User), submitted, vec![input, prompt]);
         self.by_system(RunClaimed { until: Timestamp(1_795_369_600_000_000), worker: "w_1".into() });
