@@ -4,6 +4,7 @@
 //! network or another program on a run's behalf. Nothing here decides whether it may; the engine asks policy
 //! and people first, and every path and address is checked again here, where it is used.
 
+pub mod deliver;
 mod display;
 mod failure;
 mod files;
@@ -17,7 +18,7 @@ mod udiff;
 use std::{path::PathBuf, sync::Arc};
 
 use affiant_contract::Registry;
-use affiant_engine::ports::{Sources, Tools};
+use affiant_engine::ports::{Deliver, Sources, Tools};
 
 use crate::{http::Http, tools::Toolbox};
 
@@ -34,12 +35,14 @@ pub struct Config {
     pub environment: Arc<Environment>,
     /// Where sources of kind `contract` find contracts.
     pub contracts: Arc<Registry>,
+    /// Whether webhooks may be delivered to private and loopback addresses, and without TLS.
+    pub private_webhooks: bool,
 }
 
 impl Config {
     /// A project in this folder with these contracts, and the environment of this process.
     pub fn new(project: PathBuf, contracts: Arc<Registry>) -> Self {
-        Self { project, environment: Arc::new(|name| std::env::var(name).ok()), contracts }
+        Self { project, environment: Arc::new(|name| std::env::var(name).ok()), contracts, private_webhooks: false }
     }
 }
 
@@ -50,6 +53,8 @@ pub struct Adapters {
     pub tools: Arc<dyn Tools>,
     /// Reads the sources of context packs.
     pub sources: Arc<dyn Sources>,
+    /// Delivers messages to webhooks.
+    pub deliver: Arc<dyn Deliver>,
 }
 
 /// Puts the room together.
@@ -57,6 +62,7 @@ pub fn open(config: &Config) -> Adapters {
     let http = Arc::new(Http::new());
     Adapters {
         tools: Arc::new(Toolbox::new(config, http.clone())),
-        sources: Arc::new(sources::Reader::new(config.contracts.clone(), http)),
+        sources: Arc::new(sources::Reader::new(config.contracts.clone(), http.clone())),
+        deliver: Arc::new(deliver::Courier::new(http, config.private_webhooks)),
     }
 }

@@ -45,6 +45,19 @@ impl Http {
         Self { lookup, public: OnceLock::new(), private: OnceLock::new() }
     }
 
+    /// Whether this address may be reached, its name resolved.
+    pub(crate) async fn admits(&self, url: &Url, allow_private: bool) -> Result<(), HttpError> {
+        check(url, allow_private)?;
+        let Some(Host::Domain(name)) = url.host() else { return Ok(()) };
+        let host = || name.to_owned();
+        let found =
+            (self.lookup)(host()).await.map_err(|e| HttpError::Unreachable { host: host(), why: e.to_string() })?;
+        match found.iter().find(|address| !allow_private && !is_public(**address)) {
+            Some(address) => Err(HttpError::Address { host: host(), why: leads_to(*address) }),
+            None => Ok(()),
+        }
+    }
+
     /// The client for this address, once the address itself may be reached.
     pub(super) fn client(&self, url: &Url, allow_private: bool) -> Result<Client, HttpError> {
         check(url, allow_private)?;
@@ -90,6 +103,10 @@ fn check(url: &Url, allow_private: bool) -> Result<(), HttpError> {
 
 const PRIVATE: &str = "this is not an address of the public internet";
 
+fn leads_to(address: IpAddr) -> String {
+    format!("the name leads to {address}: {PRIVATE}")
+}
+
 /// Resolves names and gives only what may be reached to the connection.
 struct Guard {
     lookup: Lookup,
@@ -132,8 +149,7 @@ pub(super) fn explain(error: &reqwest::Error, host: &str, sent: bool) -> HttpErr
     let mut why = String::new();
     while let Some(inner) = cause {
         if let Some(refused) = inner.downcast_ref::<Refused>() {
-            let why = format!("the name leads to {}: {PRIVATE}", refused.address);
-            return HttpError::Address { host: refused.host.clone(), why };
+            return HttpError::Address { host: refused.host.clone(), why: leads_to(refused.address) };
         }
         why = inner.to_string();
         cause = inner.source();

@@ -103,6 +103,9 @@ async fn a_name_with_one_private_address_is_refused_before_anything_is_sent() {
         assert!(told.ends_with("(sent: false)"), "{told}");
     }
     assert!(server.heard().is_empty());
+    let url = "https://rebind.example/".parse().unwrap();
+    assert_eq!(named(&["10.0.0.1"]).admits(&url, false).await.unwrap_err().code(), "address-not-allowed");
+    assert!(named(&["1.1.1.1"]).admits(&url, false).await.is_ok());
 }
 
 #[tokio::test]
