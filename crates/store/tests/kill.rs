@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use affiant_engine::ports::Append;
+use affiant_engine::ports::{Append, Store};
 use affiant_journal::{Digest, Entry, StreamId, TenantId};
 use affiant_store::{
     Options, open,
@@ -38,35 +38,36 @@ fn entry(stream: &str, seq: u64) -> Entry {
 async fn the_server_that_is_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let store = open(options(folder.as_ref())).unwrap().store;
-    let callers = (0..8).map(|caller| {
-        let store = store.clone();
-        tokio::spawn(async move {
-            let stream = format!("run_{caller}");
-            let mut seq = store.load(&tenant(), &stream.as_str().into(), 0, usize::MAX).await.unwrap().len() as u64;
-            loop {
-                let entries = vec![entry(&stream, seq), entry(&stream, seq + 1)];
-                store.append(Append::new(tenant(), StreamId::from(stream.as_str()), seq, entries)).await.unwrap();
-                seq += 2;
-                let line = format!("answered {caller} {seq}\n");
-                std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
-            }
-        })
-    });
-    for caller in callers.collect::<Vec<_>>() {
-        caller.await.unwrap();
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..8 {
+        callers.spawn(append_for_ever(store.clone(), caller));
+    }
+    callers.join_next().await.expect("there are callers").expect("a caller ends only with the process");
+}
+
+async fn append_for_ever(store: Arc<dyn Store>, caller: u64) {
+    let stream = format!("run_{caller}");
+    let written = store.load(&tenant(), &stream.as_str().into(), 0, usize::MAX).await.expect("the store is well");
+    for seq in (written.len() as u64..).step_by(2) {
+        let entries = vec![entry(&stream, seq), entry(&stream, seq + 1)];
+        let append = Append::new(tenant(), StreamId::from(stream.as_str()), seq, entries);
+        store.append(append).await.expect("the store is well");
+        let line = format!("answered {caller} {}\n", seq + 2);
+        std::io::stdout().lock().write_all(line.as_bytes()).expect("somebody reads what is printed");
     }
 }
 
 /// Starts the server, kills it after this many answers, and gives the length of each stream as it was answered.
 fn killed_after(folder: &Path, answers: usize) -> HashMap<String, u64> {
-    let mut server = Command::new(std::env::current_exe().unwrap())
+    let this = std::env::current_exe().expect("a test has a file");
+    let mut server = Command::new(this)
         .args(["the_server_that_is_killed", "--exact", "--nocapture"])
         .env(FOLDER, folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+        .expect("the server starts");
+    let mut lines = BufReader::new(server.stdout.take().expect("its output is a pipe")).lines();
     let mut answered = HashMap::new();
     let mut count = |line: &str| {
         let mut words = line.split("answered ").nth(1)?.split_whitespace();
@@ -74,14 +75,14 @@ fn killed_after(folder: &Path, answers: usize) -> HashMap<String, u64> {
         answered.insert(format!("run_{caller}"), length)
     };
     for line in lines.by_ref().take(answers) {
-        count(&line.unwrap());
+        count(&line.expect("the server prints text"));
     }
-    server.kill().unwrap();
+    server.kill().expect("the server runs");
     // What it had printed before it died counts too; a last line that was cut does not end in a line break.
     for line in lines.map_while(Result::ok).filter(|line| line.split_whitespace().count() == 3) {
         count(&line);
     }
-    server.wait().unwrap();
+    server.wait().expect("the server was started here");
     answered
 }
 
