@@ -248,3 +248,24 @@ async fn an_event_takes_at_most_one_and_a_half_kib_with_all_that_belongs_to_it()
     let bytes = std::fs::metadata(&file).unwrap().len() / events;
     assert!(bytes <= 1536, "{bytes} bytes for each event");
 }
+
+#[test]
+fn whatever_must_last_waits_for_the_disk_and_leases_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let connection = connect::to_write(&folder.path().join("journal.db")).unwrap();
+    let mut writer = Writer::new(&connection, Arc::new(Hands::default())).unwrap();
+    let job = |wish| Job { wish, answer: oneshot::channel().0 };
+    let mut level_after = |wishes: Vec<Wish>| {
+        writer.carry_out(&mut wishes.into_iter().map(job).collect());
+        connection.query_row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    const FULL: i64 = 2;
+    const NORMAL: i64 = 1;
+    let claim = || {
+        let (now, until, worker) = (Timestamp(0), Timestamp(9), "w_1".into());
+        Wish::Claim(affiant_engine::ports::Claim { now, until, worker, limit: 9, full: Vec::new() })
+    };
+    assert_eq!(level_after(vec![Wish::Append(Box::new(append("run_1", 0, 10)))]), FULL);
+    assert_eq!(level_after(vec![claim(), Wish::NextRunnable]), NORMAL);
+    assert_eq!(level_after(vec![claim(), Wish::Append(Box::new(append("run_1", 1, 10)))]), FULL);
+}

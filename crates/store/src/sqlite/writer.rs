@@ -109,7 +109,7 @@ impl<'c> Writer<'c> {
     }
 
     /// One transaction for all. When it fails, each gets its own, so that one wish cannot spoil the others.
-    fn carry_out(&mut self, batch: &mut Vec<Job>) {
+    pub(super) fn carry_out(&mut self, batch: &mut Vec<Job>) {
         match self.transact(batch) {
             Ok(outcomes) => batch.drain(..).zip(outcomes).for_each(|(job, outcome)| answer(job, outcome)),
             Err(error) if batch.len() == 1 => answer(batch.remove(0), Err(error)),
