@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 pub use fill::{NotFilled, parameters_of};
-pub use take::{NotTaken, read};
+pub use take::{NotTaken, kind, read};
 
 use crate::ports::{Document, Ports, StoreError};
 

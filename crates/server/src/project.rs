@@ -1,6 +1,9 @@
 //! The project that a folder stands in: `affiant.toml`, and the contracts it names.
 
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
 
 use affiant_contract::Loaded;
 use anyhow::{Context, Result};
@@ -31,7 +34,7 @@ impl Default for Config {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ServerConfig {
     /// Runs that are carried out at once.
-    pub(crate) workers: usize,
+    pub(crate) workers: NonZeroUsize,
     /// The largest request body, in bytes.
     pub(crate) body_limit: usize,
     /// Host names beside loopback's own by which the server may be called.
@@ -42,7 +45,7 @@ pub(crate) struct ServerConfig {
 
 impl Default for ServerConfig {
     fn default() -> Self {
-        Self { workers: 256, body_limit: 1 << 20, hosts: Vec::new(), private_webhooks: false }
+        Self { workers: NonZeroUsize::new(256).expect("256 is not zero"), body_limit: 1 << 20, hosts: Vec::new(), private_webhooks: false }
     }
 }
 

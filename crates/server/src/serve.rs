@@ -1,11 +1,102 @@
 //! Wiring: store, tools, engine, gateway and HTTP, put together and run until told to stop.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the first line tells whoever started the server where it is")]
 
-use affiant_contract::Loaded;
-use affiant_surface::cli::{Exit, Failure, Serve};
+mod parts;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use affiant_contract::{Finding, Lint, Loaded, Registry, Severity, lint};
+use affiant_surface::cli::{Exit, Failure, Running, Serve};
+use tokio::{net::TcpListener, signal::unix::SignalKind};
+use tokio_util::sync::CancellationToken;
 
 use crate::project::ServerConfig;
 
+/// How long open requests, streams and steps may take to end once the server was told to stop.
+const GRACE: Duration = Duration::from_secs(8);
+
 /// Runs the server until SIGTERM or Ctrl-C.
-pub(crate) fn run(_: Serve, _: Loaded, _: ServerConfig) -> Result<Exit, Failure> {
-    Err(Failure::new(Exit::Unexpected, "not-bound", "this build has no server yet"))
+pub(crate) fn run(wanted: Serve, loaded: Loaded, config: ServerConfig) -> Result<Exit, Failure> {
+    let registry = checked(loaded)?;
+    // The command line has a runtime of one thread for its own requests; a server needs another.
+    let server = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let exit = runtime.block_on(serve(wanted, registry, config));
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        exit
+    });
+    server.join().map_err(|_| Failure::new(Exit::Unexpected, "internal", "the server panicked; its log says where"))?
+}
+
+/// The registry, if nothing in the contracts stands in the way of running.
+fn checked(loaded: Loaded) -> Result<Registry, Failure> {
+    let mut findings = loaded.findings;
+    findings.extend(lint(&Lint { contracts: &loaded.contracts, start: true, ..Lint::default() }));
+    findings.retain(|finding| finding.severity == Severity::Error);
+    if !findings.is_empty() {
+        return Err(refused(&findings));
+    }
+    Registry::new(loaded.contracts).map_err(|findings| refused(&findings))
+}
+
+fn refused(findings: &[Finding]) -> Failure {
+    eprint!("{}", affiant_contract::render::findings(findings, false));
+    let count = findings.len();
+    let failure = Failure::new(Exit::Usage, "contract-invalid", format!("not started: {count} findings in the contracts"));
+    failure.next("affiant contract lint    shows them again")
+}
+
+async fn serve(wanted: Serve, registry: Registry, config: ServerConfig) -> Result<Exit, Failure> {
+    let stop = CancellationToken::new();
+    let listener = listen(&wanted.listen).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let parts = parts::put_together(&wanted, Arc::new(registry), &config, &url, &stop).await?;
+    let worker = tokio::spawn(parts.engine.clone().work(stop.clone()));
+
+    announce(&wanted.data, &url)?;
+    tokio::spawn(told_to_stop(stop.clone()));
+    let serving = axum::serve(listener, parts.router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let serving = tokio::spawn(serving.into_future());
+    stop.cancelled().await;
+    // Whatever has not ended by then is cut off: its runs are claimed again at the next start.
+    let ended = tokio::time::timeout(GRACE, async { (serving.await, worker.await) }).await;
+    if ended.is_err() {
+        tracing::warn!("stopped with requests or steps still open");
+    }
+    std::fs::remove_file(wanted.data.join(Running::FILE)).ok();
+    Ok(Exit::Done)
+}
+
+/// Listens, on loopback only: there is no TLS here, and a key must not cross a network in the clear.
+async fn listen(address: &str) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|error| {
+        Failure::new(Exit::Unexpected, "listen-failed", format!("cannot listen on {address}: {error}"))
+            .next("choose another address with --listen; port 0 picks a free one")
+    })?;
+    if !listener.local_addr()?.ip().is_loopback() {
+        let message = format!("{address} can be reached from other machines, and this server speaks no TLS");
+        return Err(Failure::usage(message).next("listen on 127.0.0.1 and put a TLS proxy in front of it"));
+    }
+    Ok(listener)
+}
+
+/// Writes where the server is into its data folder, and says so to whoever started it.
+fn announce(data: &Path, url: &str) -> Result<(), Failure> {
+    let running = Running { url: url.to_owned(), pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned() };
+    let text = serde_json::to_vec(&running).expect("two texts and a number");
+    std::fs::write(data.join(Running::FILE), text)?;
+    println!("listening on {url}");
+    Ok(())
+}
+
+/// Fires when the process is told to stop.
+async fn told_to_stop(stop: CancellationToken) {
+    let terminate = tokio::signal::unix::signal(SignalKind::terminate());
+    let mut terminate = terminate.expect("a process can ask to be told of SIGTERM");
+    tokio::select! {
+        _ = terminate.recv() => (),
+        _ = tokio::signal::ctrl_c() => (),
+    }
+    stop.cancel();
 }

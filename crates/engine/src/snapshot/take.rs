@@ -64,7 +64,7 @@ async fn read_one(ports: &Ports, source: &PackSource, scope: &Scope) -> Result<V
 }
 
 /// The kind of a source, as it stands in packs.
-fn kind(source: &SourceSpec) -> &'static str {
+pub fn kind(source: &SourceSpec) -> &'static str {
     match source {
         SourceSpec::File { .. } => "file",
         SourceSpec::Git { .. } => "git",

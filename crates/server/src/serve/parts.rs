@@ -1,0 +1,137 @@
+//! The parts of a server, each made once and handed to those who need it.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use affiant_contract::Registry;
+use affiant_engine::{
+    Engine, Settings,
+    ports::{Chance, Clock, Ports},
+};
+use affiant_journal::{BootId, PrincipalId, TenantId, WorkerId};
+use affiant_policy::PolicySet;
+use affiant_store::{Options, open};
+use affiant_surface::{
+    auth::{Keyring, Owner, ensure_owner_key},
+    cli::{Exit, Failure, Serve},
+    docs, gateway,
+    handlers::{
+        self, Services,
+        services::{Facts, StorageKind},
+    },
+    health, rest,
+};
+use axum::Router;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    edge::{SystemChance, SystemClock},
+    project::ServerConfig,
+};
+
+/// How long a run is lent to a worker of this server. After a crash its runs rest for as long as this.
+const LEASE: Duration = Duration::from_secs(2);
+
+/// The tenant of the first start.
+const TENANT: &str = "t_local";
+
+/// What the server runs.
+pub(super) struct Parts {
+    /// Carries out runs.
+    pub(super) engine: Arc<Engine>,
+    /// Everything that is reached over HTTP.
+    pub(super) router: Router,
+}
+
+/// Opens the data folder and puts everything together.
+pub(super) async fn put_together(
+    wanted: &Serve,
+    registry: Arc<Registry>,
+    config: &ServerConfig,
+    url: &str,
+    stop: &CancellationToken,
+) -> Result<Parts, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let chance: Arc<dyn Chance> = Arc::new(SystemChance::default());
+    let opened = open(Options { folder: wanted.data.clone(), clock: clock.clone(), chance: chance.clone() });
+    let opened = opened.map_err(|error| Failure::new(Exit::Unexpected, "storage-unavailable", sentence(&error)))?;
+    let toolbox = affiant_adapters::tools::toolbox();
+    let ports = Ports {
+        store: opened.store.clone(),
+        blobs: opened.blobs.clone(),
+        vault: opened.vault.clone(),
+        tools: toolbox.clone(),
+        sources: affiant_adapters::sources::all(registry.clone()),
+        clock: clock.clone(),
+        chance: chance.clone(),
+    };
+    let engine = Engine::new(ports, registry.clone(), PolicySet::default(), settings(config, &*chance, &*clock));
+    let keyring = keyring(&wanted.data, &engine).await?;
+    let services = Services {
+        engine: engine.clone(),
+        keyring: keyring.clone(),
+        facts: Arc::new(facts(wanted, config, url, &*clock)),
+        stop: stop.clone(),
+    };
+    let parts = gateway::Parts {
+        registry: registry.clone(),
+        handlers: handlers::all(&services),
+        tools: toolbox,
+        store: opened.store.clone(),
+        keyring,
+        recorder: engine.clone(),
+        clock,
+        chance,
+        settings: gateway::Settings { tenant: TENANT.into(), ..gateway::Settings::default() },
+    };
+    let gateway = gateway::Gateway::new(parts).map_err(|error| internal(&error))?;
+    let pages = docs::router(registry).merge(health::router(opened.store));
+    let hosts = rest::Hosts { names: config.hosts.clone(), ..rest::Hosts::default() };
+    let settings = rest::Settings { hosts, max_body: config.body_limit, ..rest::Settings::default() };
+    Ok(Parts { engine, router: rest::router(gateway, settings, pages) })
+}
+
+fn settings(config: &ServerConfig, chance: &dyn Chance, clock: &dyn Clock) -> Settings {
+    let id = |prefix: &str| chance.id(prefix, clock.now());
+    let mut settings = Settings::new(BootId::from(id("b_")), WorkerId::from(id("w_")));
+    settings.lease = LEASE;
+    settings.runs_at_once = config.workers;
+    settings.shutdown = super::GRACE;
+    settings
+}
+
+fn facts(wanted: &Serve, config: &ServerConfig, url: &str, clock: &dyn Clock) -> Facts {
+    Facts {
+        version: env!("CARGO_PKG_VERSION"),
+        started_at: clock.now(),
+        address: url.to_owned(),
+        data_dir: wanted.data.clone(),
+        storage: StorageKind::Sqlite,
+        workers: config.workers.get(),
+        workspaces: Vec::new(),
+    }
+}
+
+/// The keys, with the owner's among them: made at the first start, and recorded then.
+async fn keyring(data: &Path, engine: &Engine) -> Result<Arc<Keyring>, Failure> {
+    let ports = engine.ports();
+    let keyring = Keyring::load(&*ports.store).await.map_err(|error| internal(&error))?;
+    let owner = Owner { tenant: TenantId::from(TENANT), principal: PrincipalId::from("owner") };
+    let made = ensure_owner_key(data, owner, &keyring, &*ports.clock, &*ports.chance);
+    let made = made.map_err(|error| Failure::usage(sentence(&error)))?;
+    if let Some(record) = made {
+        let (who, body, document) = record.recorded();
+        engine.record_admin(&who, body, vec![document]).await.map_err(|error| internal(&error))?;
+        keyring.put(record);
+    }
+    Ok(Arc::new(keyring))
+}
+
+fn internal(error: &dyn std::error::Error) -> Failure {
+    Failure::new(Exit::Unexpected, "internal", sentence(error))
+}
+
+/// An error with what is behind it, as one sentence.
+fn sentence(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
