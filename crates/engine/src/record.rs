@@ -1,7 +1,6 @@
 //! [`Engine::record`]: the only place from which a journal grows.
 
-use affiant_journal::{Body, Entry, StreamId, TenantId, Timestamp};
-use affiant_policy::Principal;
+use affiant_journal::{Actor, Body, Entry, StreamId, TenantId, Timestamp};
 
 use crate::{
     Engine, EngineError,
@@ -49,25 +48,32 @@ impl Engine {
     /// Adds an event to the tenant's administrative stream, with documents that change with it.
     pub async fn record_admin(
         &self,
-        who: &Principal,
+        tenant: &TenantId,
+        actor: &Actor,
         body: impl Into<Body>,
         documents: Vec<Document>,
     ) -> Result<(), EngineError> {
         let body = body.into();
         for _ in 0..ATTEMPTS {
-            match self.try_record_admin(who, body.clone(), documents.clone()).await {
-                Err(EngineError::Conflict) => self.forget_admin(&who.tenant),
+            match self.try_record_admin(tenant, actor, body.clone(), documents.clone()).await {
+                Err(EngineError::Conflict) => self.forget_admin(tenant),
                 done => return done,
             }
         }
         Err(EngineError::Conflict)
     }
 
-    async fn try_record_admin(&self, who: &Principal, body: Body, documents: Vec<Document>) -> Result<(), EngineError> {
-        let (actor, now) = (who.actor(), self.ports.clock.now());
-        let (expected, prev) = self.admin_end(&who.tenant).await?;
+    async fn try_record_admin(
+        &self,
+        tenant: &TenantId,
+        actor: &Actor,
+        body: Body,
+        documents: Vec<Document>,
+    ) -> Result<(), EngineError> {
+        let now = self.ports.clock.now();
+        let (expected, prev) = self.admin_end(tenant).await?;
         let event = affiant_journal::Event {
-            actor,
+            actor: actor.clone(),
             at: now,
             body,
             boot: self.settings.boot.clone(),
@@ -76,14 +82,14 @@ impl Engine {
             sd: Vec::new(),
             seq: expected,
             stream: StreamId::admin(),
-            tenant: who.tenant.clone(),
+            tenant: tenant.clone(),
         };
         let entry = Entry::seal(&event).map_err(|error| EngineError::Unwritten(Box::new(error)))?;
         let leaf = entry.leaf;
-        let mut append = Append::new(who.tenant.clone(), StreamId::admin(), expected, vec![entry]);
+        let mut append = Append::new(tenant.clone(), StreamId::admin(), expected, vec![entry]);
         append.documents = documents;
         self.ports.store.append(append).await?;
-        self.remember_admin(&who.tenant, expected + 1, leaf);
+        self.remember_admin(tenant, expected + 1, leaf);
         Ok(())
     }
 

@@ -216,7 +216,13 @@ impl Gateway {
     ) -> Result<(Done, Arc<str>), Refusal> {
         let principal = self.admit(route, &call.credential, call.peer.as_deref(), who)?;
         let input = read(route, &principal, call.input)?;
-        let context = Context { who: principal, operation: route.operation.clone(), trace: trace.clone(), key: None };
+        let context = Context {
+            who: principal,
+            operation: route.operation.clone(),
+            trace: trace.clone(),
+            key: None,
+            place: None,
+        };
         let first = match call.idempotency_key {
             Some(key) if route.keyed => {
                 let place = Place::of(&context.who, &route.operation.contract().meta.key, &key, &input)?;
@@ -286,6 +292,7 @@ impl Gateway {
         let work = async move {
             let Some((taken, key)) = first else { return gateway.carry(&route, context, input).await };
             context.key = Some(key);
+            context.place = Some(taken.place.clone());
             let done = AssertUnwindSafe(gateway.carry(&route, context, input)).catch_unwind().await;
             match unpanicked(done) {
                 Ok(done) => {

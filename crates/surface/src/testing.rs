@@ -10,12 +10,13 @@ use std::{
 };
 
 use affiant_contract::{Contract, Registry, load_file};
-use affiant_engine::ports::*;
+use affiant_engine::{Engine, ports::*};
 use affiant_journal::{Actor, Body, Digest, StreamId, TenantId, Timestamp};
-use affiant_policy::{Principal, PrincipalKind, Role};
+use affiant_policy::{PolicySet, Principal, PrincipalKind, Role};
 use affiant_store::{MemoryBlobs, MemoryStore};
 use async_trait::async_trait;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     auth::{Credential, KeyRecord, Keyring, NewKey},
@@ -126,6 +127,16 @@ impl Tools for FakeTools {
     }
 }
 
+/// Reads nothing.
+pub(crate) struct NoSources;
+
+#[async_trait]
+impl Sources for NoSources {
+    async fn read(&self, _: &affiant_contract::PackSource, _: &Scope) -> Result<Vec<SourceItem>, SourceFailure> {
+        Err(SourceFailure { code: "not-found".into(), message: "there are no sources here".into() })
+    }
+}
+
 /// Seals nothing: what was sealed can be read by anybody. For tests alone.
 pub(crate) struct GlassVault;
 
@@ -165,11 +176,28 @@ impl World {
         let keys = CALLERS.iter().map(|caller| (*caller, key(caller, &keyring, &*clock, &*chance))).collect();
         let recorder = Arc::new(FakeRecorder { store: store.clone(), events: Mutex::default() });
         let registry = Arc::new(Registry::new(contracts).unwrap());
-        let services = Services {
-            registry: registry.clone(),
+        let ports = Ports {
             store: store.clone(),
             blobs: Arc::new(MemoryBlobs::default()),
             vault: Arc::new(GlassVault),
+            tools: Arc::new(FakeTools),
+            sources: Arc::new(NoSources),
+            clock: clock.clone(),
+            chance: chance.clone(),
+        };
+        let engine = Engine::new(
+            ports.clone(),
+            registry.clone(),
+            PolicySet::default(),
+            affiant_engine::Settings::new("b_1".into(), "w_1".into()),
+        );
+        let services = Services {
+            engine,
+            stop: CancellationToken::new(),
+            registry: registry.clone(),
+            store: store.clone(),
+            blobs: ports.blobs,
+            vault: ports.vault,
             keyring: keyring.clone(),
             recorder: recorder.clone(),
             clock: clock.clone(),

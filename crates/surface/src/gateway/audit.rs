@@ -7,7 +7,7 @@ use std::{
 };
 
 use affiant_contract::errors::Category;
-use affiant_engine::ports::Document;
+use affiant_engine::{Engine, ports::Document};
 use affiant_journal::{Actor, Body, CallRefused, TenantId};
 use affiant_policy::Principal;
 use async_trait::async_trait;
@@ -30,6 +30,19 @@ pub trait Recorder: Send + Sync {
         body: Body,
         documents: Vec<Document>,
     ) -> Result<(), Refusal>;
+}
+
+#[async_trait]
+impl Recorder for Engine {
+    async fn record(
+        &self,
+        tenant: &TenantId,
+        actor: Actor,
+        body: Body,
+        documents: Vec<Document>,
+    ) -> Result<(), Refusal> {
+        Ok(self.record_admin(tenant, &actor, body, documents).await?)
+    }
 }
 
 /// The least time between two events about the same refusals, in microseconds.

@@ -10,7 +10,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::Done;
-use crate::problem::{Refusal, TraceId};
+use crate::{
+    idempotency::Place,
+    problem::{Refusal, TraceId},
+};
 
 /// What a handler is told beside its input.
 #[derive(Clone, Debug)]
@@ -23,6 +26,8 @@ pub struct Context {
     pub trace: TraceId,
     /// The caller's idempotency key.
     pub key: Option<Arc<str>>,
+    /// Under which the reply is kept, when there is a key.
+    pub place: Option<Place>,
 }
 
 /// An output, and where the work that goes on can be watched.

@@ -97,7 +97,9 @@ async fn describe(services: Arc<Services>, context: Context, input: DescribeInpu
 }
 
 fn picked(version: Option<&str>) -> Result<Pick, Refusal> {
-    let wrong = |_| Refusal::invalid_field("/version", "version", "must be a version such as 1.0.0, or 1 for the newest of these");
+    let wrong = |_| {
+        Refusal::invalid_field("/version", "version", "must be a version such as 1.0.0, or 1 for the newest of these")
+    };
     version.map_or(Ok(Pick::Newest), |version| version.parse().map_err(wrong))
 }
 
@@ -188,7 +190,9 @@ async fn search(services: Arc<Services>, context: Context, input: SearchInput) -
     packs.sort_by(|a, b| a.meta.key.cmp(&b.meta.key).then(b.meta.version.cmp(&a.meta.version)));
     let part = Part::of(input.limit, 50, input.offset, input.cursor)?;
     let begin = match &part.cursor {
-        Some(cursor) => 1 + packs.iter().position(|pack| pack.reference().to_string() == *cursor).ok_or_else(foreign_cursor)?,
+        Some(cursor) => {
+            1 + packs.iter().position(|pack| pack.reference().to_string() == *cursor).ok_or_else(foreign_cursor)?
+        }
         None => part.offset,
     };
     let page: Vec<Found> = packs.iter().skip(begin).take(part.limit).map(|pack| found(pack, &newest)).collect();
@@ -395,7 +399,13 @@ fn item_row(item: &Item) -> ItemRow {
     }
 }
 
-async fn content(services: &Services, context: &Context, snapshot: &Snapshot, key: &str, most: usize) -> Result<ItemContent, Refusal> {
+async fn content(
+    services: &Services,
+    context: &Context,
+    snapshot: &Snapshot,
+    key: &str,
+    most: usize,
+) -> Result<ItemContent, Refusal> {
     let Some(item) = snapshot.items.iter().find(|item| item.key() == key) else {
         let detail = "The snapshot has no item of this key.";
         let refusal = Refusal::declared(&context.operation, "item-not-found", detail);
@@ -491,7 +501,12 @@ async fn diff(services: Arc<Services>, context: Context, input: DiffInput) -> Re
     })
 }
 
-async fn text_diff(services: &Services, tenant: &TenantId, left: &BlobRef, right: &BlobRef) -> Result<Option<String>, Refusal> {
+async fn text_diff(
+    services: &Services,
+    tenant: &TenantId,
+    left: &BlobRef,
+    right: &BlobRef,
+) -> Result<Option<String>, Refusal> {
     let (left, right) = (text_of(services, tenant, left).await?, text_of(services, tenant, right).await?);
     let (Some(left), Some(right)) = (left, right) else { return Ok(None) };
     Ok(Some(similar::TextDiff::from_lines(&left, &right).unified_diff().header("left", "right").to_string()))

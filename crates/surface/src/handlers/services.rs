@@ -3,8 +3,13 @@
 use std::{path::PathBuf, sync::Arc};
 
 use affiant_contract::Registry;
-use affiant_engine::ports::{Blobs, Chance, Clock, RunRow, Store, Vault};
+use affiant_engine::{
+    Engine,
+    ports::{Blobs, Chance, Clock, RunRow, Store, Vault},
+};
 use affiant_journal::{RunId, TenantId, Timestamp};
+
+use tokio_util::sync::CancellationToken;
 
 use crate::{auth::Keyring, gateway::Recorder, problem::Refusal};
 
@@ -27,6 +32,10 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     /// Ids and secrets.
     pub chance: Arc<dyn Chance>,
+    /// Carries out runs.
+    pub engine: Arc<Engine>,
+    /// Fires when the server stops, so that nobody waits any longer.
+    pub stop: CancellationToken,
     /// What this server says of itself.
     pub facts: Arc<Facts>,
 }

@@ -139,7 +139,20 @@ async fn record(
     let body = ConfigChanged { change: change.into(), setting: "workspace".into(), value: Payload::Inline(said) };
     let (tenant, collection) = (who.tenant.clone(), COLLECTION.into());
     let document = Document { tenant, collection, id: path.into(), value };
-    services.recorder.record(&who.tenant, who.actor(), body.into(), vec![document]).await
+    services.recorder.record(&who.tenant, who.actor(), body.into(), vec![document]).await?;
+    show(services, &who.tenant).await
+}
+
+/// Lets the engine know which folders a tenant's runs may touch.
+///
+/// # Errors
+///
+/// When the store does not answer.
+pub async fn show(services: &Services, tenant: &TenantId) -> Result<(), Refusal> {
+    let allowed = folders(&*services.store, tenant).await?;
+    let all = allowed.into_iter().chain(services.facts.workspaces.iter().cloned());
+    services.engine.allow_roots(tenant, all.map(|folder| folder.path).collect());
+    Ok(())
 }
 
 /// Input of `workspace.forbid`.
