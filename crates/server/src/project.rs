@@ -45,7 +45,12 @@ pub(crate) struct ServerConfig {
 
 impl Default for ServerConfig {
     fn default() -> Self {
-        Self { workers: NonZeroUsize::new(256).expect("256 is not zero"), body_limit: 1 << 20, hosts: Vec::new(), private_webhooks: false }
+        Self {
+            workers: NonZeroUsize::new(256).expect("256 is not zero"),
+            body_limit: 1 << 20,
+            hosts: Vec::new(),
+            private_webhooks: false,
+        }
     }
 }
 

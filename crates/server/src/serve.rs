@@ -1,11 +1,18 @@
 //! Wiring: store, tools, engine, gateway and HTTP, put together and run until told to stop.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the first line tells whoever started the server where it is")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the first line tells whoever started the server where it is"
+)]
 
 mod parts;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use affiant_contract::{Finding, Lint, Loaded, Registry, Severity, lint};
+use affiant_contract::{
+    Finding, Loaded, Registry, Severity,
+    lint::{Lint, lint},
+};
 use affiant_surface::cli::{Exit, Failure, Running, Serve};
 use tokio::{net::TcpListener, signal::unix::SignalKind};
 use tokio_util::sync::CancellationToken;
@@ -42,7 +49,8 @@ fn checked(loaded: Loaded) -> Result<Registry, Failure> {
 fn refused(findings: &[Finding]) -> Failure {
     eprint!("{}", affiant_contract::render::findings(findings, false));
     let count = findings.len();
-    let failure = Failure::new(Exit::Usage, "contract-invalid", format!("not started: {count} findings in the contracts"));
+    let failure =
+        Failure::new(Exit::Usage, "contract-invalid", format!("not started: {count} findings in the contracts"));
     failure.next("affiant contract lint    shows them again")
 }
 
@@ -83,7 +91,8 @@ async fn listen(address: &str) -> Result<TcpListener, Failure> {
 
 /// Writes where the server is into its data folder, and says so to whoever started it.
 fn announce(data: &Path, url: &str) -> Result<(), Failure> {
-    let running = Running { url: url.to_owned(), pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned() };
+    let running =
+        Running { url: url.to_owned(), pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned() };
     let text = serde_json::to_vec(&running).expect("two texts and a number");
     std::fs::write(data.join(Running::FILE), text)?;
     println!("listening on {url}");

@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use affiant_adapters::Config;
 use affiant_contract::Registry;
 use affiant_engine::{
     Engine, Settings,
@@ -13,10 +14,11 @@ use affiant_store::{Options, open};
 use affiant_surface::{
     auth::{Keyring, Owner, ensure_owner_key},
     cli::{Exit, Failure, Serve},
-    docs, gateway,
+    gateway,
     handlers::{
         self, Services,
         services::{Facts, StorageKind},
+        workspace,
     },
     health, rest,
 };
@@ -54,28 +56,37 @@ pub(super) async fn put_together(
     let chance: Arc<dyn Chance> = Arc::new(SystemChance::default());
     let opened = open(Options { folder: wanted.data.clone(), clock: clock.clone(), chance: chance.clone() });
     let opened = opened.map_err(|error| Failure::new(Exit::Unexpected, "storage-unavailable", sentence(&error)))?;
-    let toolbox = affiant_adapters::tools::toolbox();
+    let adapters = affiant_adapters::open(&Config::new(wanted.project.clone(), registry.clone()));
     let ports = Ports {
         store: opened.store.clone(),
         blobs: opened.blobs.clone(),
         vault: opened.vault.clone(),
-        tools: toolbox.clone(),
-        sources: affiant_adapters::sources::all(registry.clone()),
+        tools: adapters.tools.clone(),
+        sources: adapters.sources,
         clock: clock.clone(),
         chance: chance.clone(),
     };
     let engine = Engine::new(ports, registry.clone(), PolicySet::default(), settings(config, &*chance, &*clock));
     let keyring = keyring(&wanted.data, &engine).await?;
     let services = Services {
-        engine: engine.clone(),
+        registry: registry.clone(),
+        store: opened.store.clone(),
+        blobs: opened.blobs,
+        vault: opened.vault,
         keyring: keyring.clone(),
-        facts: Arc::new(facts(wanted, config, url, &*clock)),
+        recorder: engine.clone(),
+        clock: clock.clone(),
+        chance: chance.clone(),
+        engine: engine.clone(),
         stop: stop.clone(),
+        facts: Arc::new(facts(wanted, config, url, &*clock)),
     };
+    let shown = workspace::show_all(&services).await;
+    shown.map_err(|refusal| Failure::new(Exit::Unexpected, "internal", format!("{refusal:?}")))?;
     let parts = gateway::Parts {
         registry: registry.clone(),
         handlers: handlers::all(&services),
-        tools: toolbox,
+        tools: adapters.tools,
         store: opened.store.clone(),
         keyring,
         recorder: engine.clone(),
@@ -84,7 +95,7 @@ pub(super) async fn put_together(
         settings: gateway::Settings { tenant: TENANT.into(), ..gateway::Settings::default() },
     };
     let gateway = gateway::Gateway::new(parts).map_err(|error| internal(&error))?;
-    let pages = docs::router(registry).merge(health::router(opened.store));
+    let pages = health::router(opened.store);
     let hosts = rest::Hosts { names: config.hosts.clone(), ..rest::Hosts::default() };
     let settings = rest::Settings { hosts, max_body: config.body_limit, ..rest::Settings::default() };
     Ok(Parts { engine, router: rest::router(gateway, settings, pages) })
@@ -119,8 +130,9 @@ async fn keyring(data: &Path, engine: &Engine) -> Result<Arc<Keyring>, Failure> 
     let made = ensure_owner_key(data, owner, &keyring, &*ports.clock, &*ports.chance);
     let made = made.map_err(|error| Failure::usage(sentence(&error)))?;
     if let Some(record) = made {
-        let (who, body, document) = record.recorded();
-        engine.record_admin(&who, body, vec![document]).await.map_err(|error| internal(&error))?;
+        let (tenant, actor) = (&record.principal.tenant, record.principal.actor());
+        let body = record.created();
+        engine.record_admin(tenant, &actor, body, vec![record.document()]).await.map_err(|error| internal(&error))?;
         keyring.put(record);
     }
     Ok(Arc::new(keyring))

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use affiant_engine::ports::{Chance, Document};
-use affiant_journal::{Digest, PrincipalId, TenantId, Timestamp};
+use affiant_journal::{Body, Digest, KeyCreated, PrincipalId, TenantId, Timestamp};
 use affiant_policy::{Principal, PrincipalKind, Role};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
@@ -189,6 +189,13 @@ impl KeyRecord {
             Some(expires) if expires <= now => Err(Unusable::Expired),
             _ => Ok(()),
         }
+    }
+
+    /// How the making of this key stands in the record: by its id, never by its text.
+    pub fn created(&self) -> Body {
+        let role = if self.principal.role == Role::Admin { "admin" } else { "user" };
+        let (key, principal) = (self.id.clone(), self.principal.id.clone());
+        KeyCreated { expires: self.expires_at, key, principal, role: role.into() }.into()
     }
 
     /// The document that keeps this record.

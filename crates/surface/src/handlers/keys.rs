@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use affiant_journal::{Body, KeyCreated, KeyRevoked, PrincipalId, TenantId, Timestamp};
+use affiant_journal::{Body, KeyRevoked, PrincipalId, TenantId, Timestamp};
 use affiant_policy::{PrincipalKind, Role};
 use serde::{Deserialize, Serialize};
 
@@ -98,13 +98,10 @@ async fn create(services: Arc<Services>, context: Context, input: CreateInput) -
         created_by: context.who.id.clone(),
     };
     let (token, record) = KeyRecord::make(new, now, &*services.chance);
-    let body = Body::from(KeyCreated {
-        expires: record.expires_at,
-        key: record.id.clone(),
-        principal: principal.clone(),
-        role: input.role.word().into(),
-    });
-    services.recorder.record(&context.who.tenant, context.who.actor(), body, vec![record.document()]).await?;
+    services
+        .recorder
+        .record(&context.who.tenant, context.who.actor(), record.created(), vec![record.document()])
+        .await?;
     services.keyring.put(record.clone());
     Ok(CreateOutput {
         key_id: record.id,

@@ -46,6 +46,24 @@ pub async fn folders(store: &dyn Store, tenant: &TenantId) -> Result<Vec<Folder>
     Ok(kept.map(|kept| Folder { path: kept.path.into(), writable: kept.access == Access::Write }).collect())
 }
 
+/// Lets the engine know which folders every tenant's runs may touch, when a server starts.
+///
+/// # Errors
+///
+/// When the store does not answer.
+pub async fn show_all(services: &Services) -> Result<(), Refusal> {
+    let mut tenants: Vec<TenantId> = Vec::new();
+    for document in services.store.documents(None, COLLECTION, None, MANY).await? {
+        if !tenants.contains(&document.tenant) {
+            tenants.push(document.tenant);
+        }
+    }
+    for tenant in tenants {
+        show(services, &tenant).await?;
+    }
+    Ok(())
+}
+
 /// What may be done in a folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
