@@ -1,8 +1,12 @@
 //! The program around the command line.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use affiant_contract::Loaded;
+use affiant_contract::{Loaded, Registry};
+use affiant_engine::ports::Tools;
 use affiant_surface::cli::{Exit, Failure, Host, Serve};
 
 use crate::{project::Project, serve};
@@ -18,6 +22,16 @@ impl Host for Program {
             project.load_into(&mut loaded);
         }
         Ok(loaded)
+    }
+
+    fn project(&self, folder: &Path) -> Result<Option<PathBuf>, Failure> {
+        Ok(Project::find(folder).map_err(|error| unusable(&error))?.map(|project| project.root))
+    }
+
+    fn tools(&self, folder: &Path) -> Arc<dyn Tools> {
+        // Sources read contracts and tools do not, so these need none.
+        let contracts = Arc::new(Registry::default());
+        affiant_adapters::open(&affiant_adapters::Config::new(folder.to_owned(), contracts)).tools
     }
 
     fn data_folder(&self) -> PathBuf {

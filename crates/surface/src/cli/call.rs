@@ -1,7 +1,7 @@
 //! `affiant call KEY --field value …`: any operation, ours or the user's, with flags made from its contract.
 
 use affiant_contract::{Contract, Operation};
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Map, Value};
 
 use super::{
@@ -13,18 +13,21 @@ use super::{
     terminal,
 };
 
-const EXAMPLES: &str = "Examples:\n  affiant call agent.status --limit 5\n  \
+const EXAMPLES: &str = "  affiant call agent.status --limit 5\n  \
     affiant call refund.issue --amount 12 --order A-7\n  affiant call agent.run --input-json '{\"agentKey\":\"echo\"}'";
 
 /// The command before the contract is known.
 pub(super) fn command() -> Command {
-    let operation = Arg::new("operation").value_name("KEY[@VERSION]").required(true);
+    let operation = Arg::new("operation").value_name("KEY[@VERSION]");
     let rest = Arg::new("rest").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true).value_name("FLAGS");
-    Command::new("call")
-        .about("Call any operation; its flags come from its contract")
-        .before_help(EXAMPLES)
+    let help =
+        Arg::new("help").long("help").short('h').action(ArgAction::SetTrue).help("Print the flags of the operation");
+    let command =
+        Command::new("call").about("Call any operation; its flags come from its contract").disable_help_flag(true);
+    grammar::page(command, EXAMPLES)
         .arg(operation.help("The operation; `affiant call KEY --help` lists its flags"))
         .arg(rest.help("Its fields, as --field VALUE"))
+        .arg(help)
 }
 
 /// The command once the contract is known: its fields beside the flags that every command has.
@@ -33,6 +36,7 @@ fn exact(contract: &Contract, operation: &Operation) -> Command {
         Arg::new(name).long(name).value_name(placeholder).help(help)
     };
     Command::new("call")
+        .bin_name(format!("affiant call {}", contract.reference()))
         .about(contract.meta.description.clone())
         .arg(Arg::new("operation").value_name("KEY[@VERSION]").required(true))
         .args(flags(operation, None))
@@ -42,7 +46,10 @@ fn exact(contract: &Contract, operation: &Operation) -> Command {
 
 /// Calls the operation that the command line names.
 pub(super) async fn run(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
-    let name = matches.get_one::<String>("operation").expect("required");
+    let Some(name) = matches.get_one::<String>("operation") else {
+        terminal::data(command().render_help().to_string().trim_end());
+        return Ok(if matches.get_flag("help") { Exit::Done } else { Exit::Usage });
+    };
     let contract = resolve(context.registry()?, name)?;
     let Some(operation) = contract.operation() else {
         return Err(Failure::usage(format!("{name} is not an operation: it cannot be called")));

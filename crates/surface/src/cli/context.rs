@@ -32,6 +32,7 @@ impl<'a> Context<'a> {
     /// Reads the global flags.
     pub(crate) fn new(host: &'a dyn Host, matches: &ArgMatches, arguments: Vec<OsString>) -> Result<Self, Failure> {
         let text = |name: &str| matches.get_one::<String>(name).cloned();
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let folder = text("folder").map_or_else(std::env::current_dir, std::path::absolute)?;
         let format = text("output").unwrap_or_default();
         let format = FORMATS.iter().find(|(name, _)| *name == format).map(|(_, format)| *format).unwrap_or_default();
@@ -49,7 +50,11 @@ impl<'a> Context<'a> {
             no_input: matches.get_flag("no-input") || !super::terminal::can_ask(),
             arguments,
             wish: Wish { format, fields: fields.unwrap_or_default(), jq: text("jq") },
-            target: Target { url: text("server"), token_file: text("token-file").map(PathBuf::from), data },
+            target: Target {
+                url: text("server").or_else(|| set("AFFIANT_SERVER")),
+                token_file: text("token-file").map(PathBuf::from),
+                data,
+            },
             registry: OnceCell::new(),
         })
     }
@@ -84,8 +89,16 @@ impl<'a> Context<'a> {
         if let Some(registry) = self.registry.get() {
             return Ok(registry);
         }
-        let loaded = self.host.contracts(&self.folder, false)?;
-        let registry = Registry::new(loaded.contracts).map_err(|findings| super::contract::refused(&findings))?;
+        let registry = self.read_registry(false)?;
         Ok(self.registry.get_or_init(|| registry))
+    }
+
+    /// The same, or our own contracts alone.
+    pub(crate) fn read_registry(&self, builtin_only: bool) -> Result<Registry, Failure> {
+        let loaded = self.host.contracts(&self.folder, builtin_only)?;
+        if !loaded.findings.is_empty() {
+            return Err(super::contract::refused(&loaded.findings));
+        }
+        Registry::new(loaded.contracts).map_err(|findings| super::contract::refused(&findings))
     }
 }

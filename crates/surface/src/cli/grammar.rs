@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
 
-use super::{Context, Exit, Failure, NOUNS, call, first_run, help, output::FORMATS};
+use super::{Context, Exit, Failure, NOUNS, call, first_run, help, output::FORMATS, tools};
 
 /// What a verb does.
 pub type Run = for<'a> fn(&'a Context<'a>, &'a ArgMatches) -> Pin<Box<dyn Future<Output = Result<Exit, Failure>> + 'a>>;
@@ -46,6 +46,7 @@ pub(crate) const SHORTCUTS: &[(&str, &[&str], &str)] = &[
     ("ps", &["run", "list", "--active"], "List the runs that have not ended"),
     ("watch", &["run", "watch"], "Follow a run"),
     ("approve", &["approval", "approve"], "Approve exactly the bytes that are shown"),
+    ("verify", &["audit", "verify"], "Check a bundle without any server"),
 ];
 
 /// The command line without any command.
@@ -71,7 +72,7 @@ pub(crate) fn command() -> Command {
         let about = format!("{about} (is: affiant {})", stands_for.join(" "));
         command = command.subcommand(shortcut(verb, &stands_for[2..]).name(*word).about(about));
     }
-    command.subcommand(call::command()).subcommand(help::command())
+    command.subcommand(call::command()).subcommands(tools::commands()).subcommand(help::command())
 }
 
 fn noun_command(noun: &Noun) -> Command {
@@ -85,9 +86,10 @@ fn noun_command(noun: &Noun) -> Command {
 /// A verb with flags that are given already.
 fn shortcut(verb: &Verb, given: &[&'static str]) -> Command {
     if given.is_empty() {
-        return verb_command(verb);
+        return verb_page(verb).defer(verb.arguments);
     }
     let command = (verb.arguments)(verb_page(verb));
+    // A flag of this name is there: a test gives every shortcut its flags.
     given.iter().fold(command, |command, flag| {
         command.mut_arg(flag.trim_start_matches('-'), |flag| flag.default_value("true").hide(true))
     })
@@ -95,19 +97,22 @@ fn shortcut(verb: &Verb, given: &[&'static str]) -> Command {
 
 fn verb_command(verb: &Verb) -> Command {
     // Flags that come from a contract cost reading it; only the verb that is used pays.
-    verb_page(verb).defer(verb.arguments)
+    let command = verb_page(verb).defer(verb.arguments);
+    if let Some(alias) = verb.alias { command.visible_alias(alias) } else { command }
 }
 
 fn verb_page(verb: &Verb) -> Command {
-    let mut command = Command::new(verb.name).about(verb.about);
-    if !verb.examples.is_empty() {
-        command = command.before_help(format!("Examples:\n{}", verb.examples.trim_end()));
-    }
-    if let Some(alias) = verb.alias {
-        command = command.visible_alias(alias);
-    }
-    command
+    page(Command::new(verb.name).about(verb.about), verb.examples)
 }
+
+/// A command whose help shows examples before flags.
+pub(crate) fn page(command: Command, examples: &str) -> Command {
+    let examples: String = examples.trim_end().lines().map(|line| format!("  {}\n", line.trim_start())).collect();
+    command.before_help(format!("Examples:\n{}", examples.trim_end())).help_template(TEMPLATE)
+}
+
+/// What it is, how it is typed, examples, and only then every flag.
+const TEMPLATE: &str = "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}";
 
 /// Whether a flag of ours has this name, so that no field can be a flag of the same name.
 pub(crate) fn is_taken(name: &str) -> bool {
@@ -128,11 +133,9 @@ fn globals() -> Vec<Arg> {
             .value_parser(FORMATS.iter().map(|(name, _)| *name).collect::<Vec<_>>()),
         value("fields", "A,B.C", "Only these fields"),
         value("jq", "EXPR", "Filter the JSON document with jq"),
-        value("server", "URL", "The server to talk to").env("AFFIANT_SERVER").hide_env_values(true),
+        value("server", "URL", "The server to talk to; AFFIANT_SERVER when absent"),
         value("token-file", "FILE", "File with the key to use; AFFIANT_TOKEN is used before it"),
-        value("data-dir", "DIR", "Data folder of the server on this machine")
-            .env("AFFIANT_DATA_DIR")
-            .hide_env_values(true),
+        value("data-dir", "DIR", "Data folder of the server on this machine; AFFIANT_DATA_DIR when absent"),
         Arg::new("folder")
             .short('C')
             .value_name("DIR")
@@ -159,6 +162,9 @@ pub(crate) async fn dispatch(context: &Context<'_>, matches: &ArgMatches) -> Res
         "call" => return call::run(context, inner).await,
         "try" => return first_run::run(context, inner).await,
         _ => (),
+    }
+    if let Some(result) = tools::run(context, word, inner) {
+        return result;
     }
     if let Some((_, stands_for, _)) = SHORTCUTS.iter().find(|(name, ..)| *name == word) {
         let verb = find(stands_for).expect("only shortcuts with a verb are offered");

@@ -1,8 +1,12 @@
 //! What the command line needs from the program around it, so that this room never learns how a server is put together.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use affiant_contract::Loaded;
+use affiant_engine::ports::Tools;
 
 use super::{Exit, Failure};
 
@@ -10,6 +14,12 @@ use super::{Exit, Failure};
 pub trait Host {
     /// The shipped contracts and, unless `builtin_only`, those of the project that `folder` stands in, with every finding.
     fn contracts(&self, folder: &Path, builtin_only: bool) -> Result<Loaded, Failure>;
+
+    /// The root of the project that `folder` stands in, if it stands in one.
+    fn project(&self, folder: &Path) -> Result<Option<PathBuf>, Failure>;
+
+    /// The tools of the project in `folder`, for the tests that stand in agents.
+    fn tools(&self, folder: &Path) -> Arc<dyn Tools>;
 
     /// The user's data folder: `AFFIANT_DATA_DIR`, or the platform's usual place.
     fn data_folder(&self) -> PathBuf;

@@ -9,6 +9,7 @@ mod access;
 mod agent;
 mod approval;
 mod artifact;
+mod audit;
 mod call;
 mod client;
 mod context;
@@ -28,6 +29,7 @@ mod server;
 mod snapshots;
 mod stream;
 mod terminal;
+mod tools;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -47,6 +49,7 @@ pub const NOUNS: &[&Noun] = &[
     &agent::NOUN,
     &snapshots::NOUN,
     &contract::NOUN,
+    &audit::NOUN,
     &access::WORKSPACES,
     &access::KEYS,
     &access::WEBHOOKS,

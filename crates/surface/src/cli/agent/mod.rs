@@ -1,5 +1,8 @@
 //! `affiant agent …`: agents, those of the server and those in files.
 
+mod new;
+mod offline;
+mod rehearse;
 mod show;
 
 use super::{
@@ -26,6 +29,30 @@ pub(super) const NOUN: Noun = Noun {
             examples: "  affiant agent get release-notes\n  affiant agent get echo@1.0.0 -o json --jq .tools",
             arguments: show::arguments,
             run: |context, matches| Box::pin(show::get(context, matches)),
+        },
+        Verb {
+            name: "new",
+            alias: None,
+            about: "Write the file of a new agent, with a test",
+            examples: "  affiant agent new hello",
+            arguments: new::arguments,
+            run: |context, matches| Box::pin(async { new::run(context, matches) }),
+        },
+        Verb {
+            name: "validate",
+            alias: None,
+            about: "Find what is wrong with an agent, without running it",
+            examples: "  affiant agent validate hello\n  affiant agent validate agents/hello-0.1.0.yaml -o jsonl",
+            arguments: offline::arguments,
+            run: |context, matches| Box::pin(async { offline::validate(context, matches) }),
+        },
+        Verb {
+            name: "test",
+            alias: None,
+            about: "Run the tests that stand in an agent's file, without a server",
+            examples: "  affiant agent test release-notes\n  affiant agent test agents/hello-0.1.0.yaml",
+            arguments: offline::test_arguments,
+            run: |context, matches| Box::pin(offline::test(context, matches)),
         },
     ],
 };

@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
 use super::{
-    Context, Exit, Failure, ids,
+    Context, Exit, Failure, grammar, ids,
     output::{Data, Format},
     terminal,
 };
@@ -20,16 +20,16 @@ use tour::{End, Tour};
 /// The agent of the first run; pinned, so that a project's own newer one does not take its place.
 const AGENT: (&str, &str) = ("release-notes", "1.0.0");
 
-const EXAMPLES: &str = "Examples:\n  affiant try                 in any git repository\n  affiant try --sample        \
+const EXAMPLES: &str = "  affiant try                 in any git repository\n  affiant try --sample        \
     on the bundled sample project\n  affiant try --crash --yes   the server is killed in the middle, and the run goes \
     on";
 
 pub(super) fn command() -> Command {
     let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).help(help).action(ArgAction::SetTrue);
     let range = Arg::new("range").long("range").value_name("A..B");
-    Command::new("try")
-        .about("Guided first run: release notes from your git history, by rules, no model")
-        .before_help(EXAMPLES)
+    let command =
+        Command::new("try").about("Guided first run: release notes from your git history, by rules, no model");
+    grammar::page(command, EXAMPLES)
         .arg(flag("sample", "Work on the bundled sample project"))
         .arg(flag("crash", "Kill the server in the middle with SIGKILL, start it again, and show that the run goes on"))
         .arg(range.help("The commits to write about; since the last tag when absent"))
@@ -122,7 +122,6 @@ async fn document(context: &Context<'_>, tour: &Tour<'_>) -> Result<(), Failure>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::grammar;
 
     #[test]
     fn every_command_that_is_suggested_exists() {

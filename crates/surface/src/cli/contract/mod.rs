@@ -1,5 +1,10 @@
 //! `affiant contract …`: contract files, without a server.
 
+mod diff;
+mod generate;
+pub(super) mod lint;
+mod lock;
+
 use affiant_contract::{Contract, Finding, Pick, Registry};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
@@ -7,6 +12,7 @@ use serde_json::{Value, json};
 use super::{
     Context, Exit, Failure, Noun, Verb,
     output::{Column, Data, text},
+    terminal,
 };
 
 pub(super) const NOUN: Noun = Noun {
@@ -29,6 +35,46 @@ pub(super) const NOUN: Noun = Noun {
             arguments: |command| command.arg(reference_argument("contract")),
             run: |context, matches| Box::pin(get(context, matches)),
         },
+        Verb {
+            name: "lint",
+            alias: None,
+            about: "Find everything that is wrong with contracts, in one go",
+            examples: "  affiant contract lint\n  affiant contract lint --builtin -o jsonl",
+            arguments: lint::arguments,
+            run: |context, matches| Box::pin(async { lint::run(context, matches) }),
+        },
+        Verb {
+            name: "diff",
+            alias: None,
+            about: "Say what a change does to callers, and which version it needs",
+            examples: "  affiant contract diff agent.run@1.0.0 agent.run@1.1.0\n  affiant contract diff refund.issue@1.0.0 ./refund.issue.yaml -o json",
+            arguments: diff::arguments,
+            run: |context, matches| Box::pin(async { diff::run(context, matches) }),
+        },
+        Verb {
+            name: "lock",
+            alias: None,
+            about: "Publish contracts: remember them in contracts.lock, so that a changed one is noticed",
+            examples: "  affiant contract lock\n  affiant contract lock --accept refund.issue@1.0.0",
+            arguments: lock::arguments,
+            run: |context, matches| Box::pin(async { lock::run(context, matches) }),
+        },
+        Verb {
+            name: "docs",
+            alias: None,
+            about: "Write the reference pages of every contract",
+            examples: "  affiant contract docs --out ./docs/reference",
+            arguments: generate::docs_arguments,
+            run: |context, matches| Box::pin(async { generate::docs(context, matches) }),
+        },
+        Verb {
+            name: "generate",
+            alias: None,
+            about: "Write what is rendered from contracts: OpenAPI, JSON Schema, MCP tools",
+            examples: "  affiant contract generate openapi --out ./api\n  affiant contract generate all --builtin --out surfaces",
+            arguments: generate::arguments,
+            run: |context, matches| Box::pin(async { generate::run(context, matches) }),
+        },
     ],
 };
 
@@ -37,10 +83,15 @@ fn reference_argument(name: &'static str) -> Arg {
     Arg::new(name).value_name("KEY[@VERSION]").help("A contract; without a version, the newest").required(true)
 }
 
+/// The argument `--builtin`.
+fn builtin_argument() -> Arg {
+    Arg::new("builtin").long("builtin").action(ArgAction::SetTrue).help("Only the contracts we ship")
+}
+
 fn list_arguments(command: Command) -> Command {
     command
         .arg(Arg::new("kind").long("kind").value_name("KIND").help("Only this kind: command, query, event, agent, …"))
-        .arg(Arg::new("builtin").long("builtin").action(ArgAction::SetTrue).help("Only the contracts we ship"))
+        .arg(builtin_argument())
 }
 
 async fn list(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
@@ -55,11 +106,16 @@ async fn list(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failu
     ];
     let kind = matches.get_one::<String>("kind");
     let builtin = matches.get_flag("builtin");
-    let rows = context.registry()?.iter().map(|contract| row(contract));
-    let chosen = rows.filter(|row| kind.is_none_or(|kind| row["kind"] == kind.as_str()));
-    let items = chosen.filter(|row| !builtin || text(row, "path").starts_with("builtin:")).collect();
+    let all = context.registry()?.iter().filter(|contract| !builtin || is_builtin(contract));
+    let items = all.map(|contract| row(contract)).filter(|row| kind.is_none_or(|kind| row["kind"] == kind.as_str()));
+    let items = items.collect();
     context.print(Data::List { items, columns: COLUMNS, next: None, total: None })?;
     Ok(Exit::Done)
+}
+
+/// Whether a contract is one that we ship.
+fn is_builtin(contract: &Contract) -> bool {
+    contract.source.path.to_string_lossy().starts_with("builtin:")
 }
 
 fn row(contract: &Contract) -> Value {
@@ -75,7 +131,7 @@ async fn get(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failur
     let contract = resolve(context.registry()?, matches.get_one::<String>("contract").expect("required"))?;
     let id = contract.reference().to_string();
     let value = affiant_contract::render::json(contract);
-    context.print(Data::One { value, text: contract.source.text.to_string(), id })?;
+    context.print(Data::One { value, text: terminal::safe(&contract.source.text), id })?;
     Ok(Exit::Done)
 }
 

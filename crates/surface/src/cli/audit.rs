@@ -1,0 +1,125 @@
+//! `affiant audit …`: take the record away, and check it without the server.
+
+use std::path::{Path, PathBuf};
+
+use affiant_proof::{
+    archive::Limits,
+    bundle::Bundle,
+    trust::Trust,
+    verify::{self, Auditor, Report, Verdict},
+};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde_json::json;
+
+use super::{
+    Context, Exit, Failure, Noun, Verb, ids, narrate,
+    output::{Data, text},
+    terminal,
+};
+
+pub(super) const NOUN: Noun = Noun {
+    name: "audit",
+    about: "The record: take it away, and check it",
+    verbs: &[
+        Verb {
+            name: "export",
+            alias: None,
+            about: "Keep everything that proves a run in one file",
+            examples: "  affiant audit export @last --out evidence.tar",
+            arguments: export_arguments,
+            run: |context, matches| Box::pin(export(context, matches)),
+        },
+        Verb {
+            name: "verify",
+            alias: None,
+            about: "Check a bundle against keys that you trust, without any server",
+            examples: "  affiant audit verify evidence.tar --trust trust.json",
+            arguments: verify_arguments,
+            run: |context, matches| Box::pin(async { check(context, matches) }),
+        },
+        Verb {
+            name: "checkpoint",
+            alias: None,
+            about: "The signed head of the log: keep it, and nobody can rewrite what stands before it unnoticed",
+            examples: "  affiant audit checkpoint\n  affiant audit checkpoint -o json --jq .treeSize",
+            arguments: |command| command,
+            run: |context, _| Box::pin(checkpoint(context)),
+        },
+    ],
+};
+
+fn export_arguments(command: Command) -> Command {
+    let run = Arg::new("run").value_name("RUN").help("A run's id, a part of it, or @last").required(true);
+    let out = Arg::new("out").long("out").value_name("FILE").help("The file to write; named after the run when absent");
+    let bare = Arg::new("without-contents").long("without-contents").action(ArgAction::SetTrue);
+    command.arg(run).arg(out).arg(bare.help("Digests alone, without what files and results held"))
+}
+
+async fn export(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let run = ids::run(&client, matches.get_one::<String>("run").expect("required")).await?;
+    let input = json!({ "runId": run, "withBlobs": !matches.get_flag("without-contents") });
+    let value = client.command("agent.bundle", "v1", &input).await?;
+    let bytes = client.bytes(&format!("/{}", text(&value, "uri").trim_start_matches('/'))).await?;
+    let named = matches.get_one::<String>("out").cloned().unwrap_or_else(|| format!("{run}.affiant.tar"));
+    std::fs::write(context.folder.join(&named), &bytes)?;
+    let said = format!(
+        "wrote {named}   {}, {} events, log of {} entries\n  check it on any machine: affiant audit verify {named} --trust FILE",
+        narrate::bytes(bytes.len() as u64),
+        value["events"],
+        value["treeSize"]
+    );
+    context.print(Data::One { value, text: said, id: named })?;
+    Ok(Exit::Done)
+}
+
+fn verify_arguments(command: Command) -> Command {
+    let file = Arg::new("file").value_name("FILE").help("The bundle").required(true);
+    let trust = Arg::new("trust")
+        .long("trust")
+        .value_name("FILE")
+        .help("Whom you trust: your own file, never part of a bundle");
+    command.arg(file).arg(trust).after_help("Exit codes: 0 intact; 20 altered; 21 something that is needed is missing.")
+}
+
+/// Checks a bundle. Decisions are not derived again here: that is `affiant run replay`, on the server.
+fn check(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
+    let named = matches.get_one::<String>("file").expect("required");
+    let trust = trust(context, matches.get_one::<String>("trust"))?;
+    let file = open(&context.folder.join(named))?;
+    let bundle = Bundle::read(file, Limits::default());
+    let bundle = bundle.map_err(|error| Failure::new(Exit::Altered, "bundle-invalid", format!("{named}: {error}")))?;
+    let report = verify::verify(&bundle, &Auditor { trust: &trust, held: &[], quorum: 0, replay: None });
+    let value = serde_json::to_value(&report).expect("a report has text keys alone");
+    context.print(Data::One { value, text: terminal::safe(&report.to_string()), id: named.clone() })?;
+    Ok(exit(&report))
+}
+
+fn exit(report: &Report) -> Exit {
+    match report.verdict {
+        Verdict::Intact { .. } => Exit::Done,
+        Verdict::Incomplete { .. } => Exit::Incomplete,
+        Verdict::AlteredAt { .. } | Verdict::AlteredIn { .. } => Exit::Altered,
+    }
+}
+
+fn trust(context: &Context<'_>, named: Option<&String>) -> Result<Trust, Failure> {
+    let Some(named) = named else { return Ok(Trust::default()) };
+    let bytes =
+        std::fs::read(context.folder.join(named)).map_err(|error| Failure::usage(format!("{named}: {error}")))?;
+    serde_json::from_slice(&bytes).map_err(|error| Failure::usage(format!("{named}: {error}")))
+}
+
+fn open(path: &Path) -> Result<std::fs::File, Failure> {
+    let cannot = |error: std::io::Error| {
+        Failure::new(Exit::NotFound, "not-found", format!("{}: {error}", PathBuf::from(path).display()))
+    };
+    std::fs::File::open(path).map_err(cannot)
+}
+
+async fn checkpoint(context: &Context<'_>) -> Result<Exit, Failure> {
+    let value = context.client()?.query("log.checkpoint", "v1", &json!({})).await?;
+    let (note, id) = (terminal::safe(&text(&value, "note")), text(&value, "rootHash"));
+    context.print(Data::One { value, text: note, id })?;
+    Ok(Exit::Done)
+}
