@@ -16,14 +16,18 @@ mod pages;
 mod schemas;
 mod versions;
 
-use std::{cell::OnceCell, collections::BTreeMap, sync::Arc};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use semver::Version;
 
 use crate::{
     finding::{self, Finding},
     lock::Lock,
-    model::{Body, Contract, Ref},
+    model::{Body, Contract, Kind, Ref},
     yaml::{self, Document},
 };
 
@@ -89,6 +93,7 @@ fn look_at(subject: &mut Subject<'_>, world: &World<'_>, lint: &Lint<'_>) {
 /// Every contract there is, those beside included.
 struct World<'a> {
     versions: BTreeMap<&'a str, Vec<(&'a Version, &'a Contract)>>,
+    features: BTreeSet<&'a str>,
     linted: &'a [Contract],
 }
 
@@ -98,7 +103,9 @@ impl<'a> World<'a> {
         for contract in lint.contracts.iter().chain(lint.beside) {
             versions.entry(&contract.meta.key).or_default().push((&contract.meta.version, contract));
         }
-        Self { versions, linted: lint.contracts }
+        let every = lint.contracts.iter().chain(lint.beside);
+        let features = every.filter(|contract| contract.meta.kind == Kind::Feature).map(|contract| &*contract.meta.key);
+        Self { versions, features: features.collect(), linted: lint.contracts }
     }
 
     fn get(&self, reference: &Ref) -> Option<&'a Contract> {
@@ -107,7 +114,7 @@ impl<'a> World<'a> {
     }
 
     fn is_linted(&self, contract: &Contract) -> bool {
-        self.linted.iter().any(|linted| std::ptr::eq(linted, contract))
+        self.linted.as_ptr_range().contains(&std::ptr::from_ref(contract))
     }
 }
 

@@ -48,17 +48,20 @@ pub struct Loaded {
 /// Every finding at once, with its place: broken YAML, unknown, missing and misshapen fields.
 pub fn load_file(path_label: &str, text: &str) -> Result<Contract, Vec<Finding>> {
     let text: Arc<str> = Arc::from(text);
+    let contract = |(meta, body)| {
+        let digest = Arc::from(digest(text.as_bytes()));
+        Contract { meta, body, source: Source { path: path_label.into(), text: text.clone(), digest } }
+    };
+    if let Some(right) = yaml::value(&text).and_then(quickly) {
+        return Ok(contract(right));
+    }
     let (document, mut findings) = yaml::read(path_label, &text);
     let Some(document) = document else { return Err(findings) };
     if findings.iter().any(|finding| finding.code.starts_with("yaml-")) {
         return Err(findings);
     }
-    let read = read(path_label, &text, &document, &mut findings);
-    match read {
-        Some((meta, body)) if findings.is_empty() => {
-            let digest = Arc::from(digest(text.as_bytes()));
-            Ok(Contract { meta, body, source: Source { path: path_label.into(), text, digest } })
-        }
+    match read(path_label, &text, &document, &mut findings) {
+        Some(read) if findings.is_empty() => Ok(contract(read)),
         _ => {
             finding::sort(&mut findings);
             Err(findings)
@@ -131,6 +134,26 @@ fn label(root: &Path, file: &Path) -> String {
 fn unreadable(root: &Path, path: &Path, error: &io::Error) -> Finding {
     let message = format!("the file cannot be read: {error}");
     Finding::error("unreadable", message).at(label(root, path), Arc::from(""), Span::default())
+}
+
+/// Reads a contract that is right; `None` when anything is wrong with it, which is then found out with its place.
+fn quickly(value: Value) -> Option<(Meta, Body)> {
+    let Value::Object(top) = value else { return None };
+    let (meta, body): (Map<_, _>, Map<_, _>) = top.into_iter().partition(|(name, _)| META.contains(&name.as_str()));
+    let meta: Meta = serde_json::from_value(Value::Object(meta)).ok()?;
+    let body = Value::Object(body);
+    let body = match meta.kind {
+        Kind::Command | Kind::Query => serde_json::from_value(body).map(Body::Operation),
+        Kind::Event => serde_json::from_value(body).map(Body::Event),
+        Kind::Capability => serde_json::from_value(body).map(Body::Capability),
+        Kind::Feature => serde_json::from_value(body).map(Body::Feature),
+        Kind::Form => serde_json::from_value(body).map(Body::Form),
+        Kind::View => serde_json::from_value(body).map(Body::View),
+        Kind::Presentation => serde_json::from_value(body).map(Body::Presentation),
+        Kind::Agent => serde_json::from_value(body).map(Body::Agent),
+        Kind::ContextPack => serde_json::from_value(body).map(Body::ContextPack),
+    };
+    Some((meta, body.ok()?))
 }
 
 fn read(file: &str, text: &Arc<str>, document: &Document, findings: &mut Vec<Finding>) -> Option<(Meta, Body)> {

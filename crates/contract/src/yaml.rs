@@ -71,6 +71,14 @@ impl Document {
     }
 }
 
+/// Reads one document that is right, without remembering places; `None` when anything is wrong with it. Most files are
+/// right, and this is what a server that starts with a thousand of them waits for.
+pub(crate) fn value(text: &Arc<str>) -> Option<Value> {
+    let mut reader = Reader { remembers: false, ..Reader::new("", text) };
+    let value = reader.document();
+    value.filter(|_| reader.findings.is_empty())
+}
+
 /// Reads one document. The findings are complete even when a document comes back: a duplicate key, for example,
 /// does not stop the reading.
 pub(crate) fn read(file: &str, text: &Arc<str>) -> (Option<Document>, Vec<Finding>) {
@@ -94,6 +102,8 @@ struct Reader<'a> {
     text: &'a Arc<str>,
     lines: Vec<usize>,
     parser: Parser<'a, StrInput<'a>>,
+    /// Whether the places of nodes are wanted.
+    remembers: bool,
     places: HashMap<String, Place>,
     findings: Vec<Finding>,
 }
@@ -102,7 +112,7 @@ impl<'a> Reader<'a> {
     fn new(file: &'a str, text: &'a Arc<str>) -> Self {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         let parser = Parser::new_from_str(text);
-        Self { file, text, lines, parser, places: HashMap::new(), findings: Vec::new() }
+        Self { file, text, lines, parser, remembers: true, places: HashMap::new(), findings: Vec::new() }
     }
 
     fn document(&mut self) -> Option<Value> {
@@ -175,9 +185,15 @@ impl<'a> Reader<'a> {
             }
             _ => Value::Null,
         };
-        let value_span = self.span(span);
-        self.places.insert(pointer, Place { key, value: value_span, container });
+        if self.remembers {
+            let value = self.span(span);
+            self.places.insert(pointer, Place { key, value, container });
+        }
         Some(value)
+    }
+
+    fn join(&self, pointer: &str, segment: impl FnOnce() -> String) -> String {
+        if self.remembers { join(pointer, &segment()) } else { String::new() }
     }
 
     fn sequence(&mut self, pointer: &str, depth: usize) -> Option<Value> {
@@ -187,7 +203,7 @@ impl<'a> Reader<'a> {
             if event == Event::SequenceEnd {
                 return Some(Value::Array(items));
             }
-            let item = join(pointer, &items.len().to_string());
+            let item = self.join(pointer, || items.len().to_string());
             items.push(self.node(event, span, None, item, depth + 1)?);
         }
     }
@@ -212,14 +228,14 @@ impl<'a> Reader<'a> {
                     "Write the fields out where they belong",
                 );
             }
-            let at = join(pointer, &name);
+            let at = self.join(pointer, || name.clone());
             let twice = fields.contains_key(&name);
             if twice {
                 let first = self.places.get(&at).and_then(|place| place.key).map_or(1, |key| key.line);
                 let message = format!("`{name}` is given twice");
                 self.report("duplicate-key", span, &message, &format!("It stands on line {first} already; keep one"));
             }
-            let key = self.span(span);
+            let key = if self.remembers { self.span(span) } else { Span::default() };
             let (event, span) = self.next()??;
             let at = if twice { join(&at, "(again)") } else { at };
             let value = self.node(event, span, Some(key), at, depth + 1)?;

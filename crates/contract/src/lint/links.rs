@@ -98,13 +98,11 @@ fn provides_its_own(subject: &mut Subject<'_>, provides: &[Ref], world: &World<'
 
 fn feature(subject: &mut Subject<'_>, world: &World<'_>) {
     let Some(feature) = &subject.contract.meta.feature else { return };
-    let features =
-        || world.versions.iter().filter(|(_, versions)| versions.iter().any(|(_, c)| c.meta.kind == Kind::Feature));
-    if features().any(|(key, _)| *key == feature) {
+    if world.features.contains(feature.as_str()) {
         return;
     }
     let finding = Finding::error("dangling-reference", format!("no contract declares the feature `{feature}`"));
-    subject.at("/feature", finding.help(super::meant(feature, features().map(|(key, _)| *key))));
+    subject.at("/feature", finding.help(super::meant(feature, world.features.iter().copied())));
 }
 
 fn twice(subject: &mut Subject<'_>, pointer: &str, list: &[Ref]) {

@@ -28,8 +28,8 @@ pub(super) fn check(subject: &mut Subject<'_>, operation: &Operation) {
 
 fn declared_errors(subject: &mut Subject<'_>, operation: &Operation) {
     // An empty list says that there is none; no list says that nobody thought about it.
-    let said = subject.document().is_some_and(|document| document.has("/errors"));
-    if operation.errors.is_empty() && !said {
+    let said = |subject: &Subject<'_>| subject.document().is_some_and(|document| document.has("/errors"));
+    if operation.errors.is_empty() && !said(subject) {
         let finding =
             Finding::error("no-errors", format!("{} does not say what can go wrong", subject.contract.meta.key));
         let help =
