@@ -1,6 +1,8 @@
 //! How fast the store is, on the disk that holds the folder it is given. Prints one JSON object.
 //!
-//!     cargo bench -p affiant-store --bench append -- [FOLDER]
+//!     cargo bench -p affiant-store --bench append -- [FOLDER [append|lives|full|seal]]
+//!
+//! As a test (`cargo test --benches`) it does a little of everything, to show that it works, and its figures mean nothing.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
@@ -13,7 +15,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use affiant_engine::ports::{Append, Chance, Claim, Clock, Place, RunQuery, RunRow, SealedValue, Store, Vault};
+use affiant_engine::ports::{Append, Claim, Clock, Place, RunQuery, RunRow, SealedValue, Store, Vault};
 use affiant_journal::{Digest, Entry, StreamId, TenantId, Timestamp};
 use affiant_store::{Opened, Options, open, testing::Dice};
 use serde_json::{Map, Value, json};
@@ -22,7 +24,18 @@ use serde_json::{Map, Value, json};
 const EVENT: usize = 560;
 /// Callers at once.
 const CALLERS: u64 = 32;
-const MEASURED: Duration = Duration::from_secs(4);
+
+/// How much is done.
+#[derive(Clone, Copy)]
+struct Scale {
+    measured: Duration,
+    finished: u64,
+    waiting: u64,
+    repeated: usize,
+}
+
+const WHOLE: Scale = Scale { measured: Duration::from_secs(4), finished: 100_000, waiting: 10_000, repeated: 1000 };
+const LITTLE: Scale = Scale { measured: Duration::from_millis(50), finished: 200, waiting: 20, repeated: 10 };
 
 struct WallClock;
 
@@ -96,11 +109,11 @@ where
 }
 
 /// Appends of one to three events, each with its run's row, on a run of its own per caller.
-async fn appends(store: &Arc<dyn Store>, callers: u64) -> f64 {
+async fn appends(store: &Arc<dyn Store>, scale: Scale, callers: u64) -> f64 {
     rate(callers, |caller| {
         let store = store.clone();
         async move {
-            let (end, mut expected) = (Instant::now() + MEASURED, 0);
+            let (end, mut expected) = (Instant::now() + scale.measured, 0);
             let run = WallClock.now();
             let id = format!("run_{:020}{caller:06}", run.0);
             while Instant::now() < end {
@@ -116,13 +129,13 @@ async fn appends(store: &Arc<dyn Store>, callers: u64) -> f64 {
 }
 
 /// Accepting runs: first event, row, and a sealed value.
-async fn submits(store: &Arc<dyn Store>, callers: u64) -> (f64, Vec<Duration>) {
+async fn submits(store: &Arc<dyn Store>, scale: Scale, callers: u64) -> (f64, Vec<Duration>) {
     let numbers = Arc::new(AtomicU64::new(0));
     let (sender, receiver) = std::sync::mpsc::channel();
     let rate = rate(callers, |_| {
         let (store, numbers, sender) = (store.clone(), numbers.clone(), sender.clone());
         async move {
-            let (end, mut took) = (Instant::now() + MEASURED, Vec::new());
+            let (end, mut took) = (Instant::now() + scale.measured, Vec::new());
             while Instant::now() < end {
                 let begin = Instant::now();
                 let now = WallClock.now();
@@ -149,9 +162,9 @@ async fn submits(store: &Arc<dyn Store>, callers: u64) -> (f64, Vec<Duration>) {
 }
 
 /// Whole runs of one step: accepted, claimed, stepped, ended. Claims are of 16 runs, as a server's are.
-async fn lives(store: &Arc<dyn Store>) -> f64 {
+async fn lives(store: &Arc<dyn Store>, scale: Scale) -> f64 {
     let numbers = Arc::new(AtomicU64::new(0));
-    let end = Instant::now() + MEASURED;
+    let end = Instant::now() + scale.measured;
     let accepted = (0..CALLERS).map(|_| {
         let (store, numbers) = (store.clone(), numbers.clone());
         tokio::spawn(async move {
@@ -206,7 +219,7 @@ async fn live(store: &dyn Store, claimed: RunRow) {
 }
 
 /// Fills the store with runs of four events that are over, and runs that wait for a person.
-async fn fill(store: &Arc<dyn Store>, finished: u64, waiting: u64) {
+async fn fill(store: &Arc<dyn Store>, Scale { finished, waiting, .. }: Scale) {
     let tasks = (0..64).map(|lane| {
         let store = store.clone();
         tokio::spawn(async move {
@@ -225,9 +238,9 @@ async fn fill(store: &Arc<dyn Store>, finished: u64, waiting: u64) {
     }
 }
 
-async fn pages(store: &Arc<dyn Store>, query: RunQuery) -> Vec<Duration> {
+async fn pages(store: &Arc<dyn Store>, scale: Scale, query: RunQuery) -> Vec<Duration> {
     let mut took = Vec::new();
-    for _ in 0..500 {
+    for _ in 0..scale.repeated {
         let begin = Instant::now();
         store.runs(&tenant(), query.clone()).await.expect("the store is well");
         took.push(begin.elapsed());
@@ -235,10 +248,10 @@ async fn pages(store: &Arc<dyn Store>, query: RunQuery) -> Vec<Duration> {
     took
 }
 
-async fn loads(store: &Arc<dyn Store>) -> Vec<Duration> {
+async fn loads(store: &Arc<dyn Store>, scale: Scale) -> Vec<Duration> {
     let runs = store.runs(&tenant(), RunQuery::default()).await.expect("the store is well");
     let mut took = Vec::new();
-    for row in runs.rows.iter().cycle().take(2000) {
+    for row in runs.rows.iter().cycle().take(scale.repeated) {
         let begin = Instant::now();
         store.load(&tenant(), &row.run.stream(), 0, 1000).await.expect("the store is well");
         took.push(begin.elapsed());
@@ -257,7 +270,7 @@ fn round(number: f64) -> f64 {
 }
 
 fn spread(mut took: Vec<Duration>) -> Value {
-    json!({ "p50_ms": part(&mut took, 50), "p99_ms": part(&mut took, 99), "p99_9_ms": part(&mut took[..], 100) })
+    json!({ "p50_ms": part(&mut took, 50), "p99_ms": part(&mut took, 99), "worst_ms": part(&mut took, 100) })
 }
 
 /// Resident memory in MiB, where the system says so.
@@ -272,8 +285,8 @@ fn size_of(folder: &Path) -> u64 {
     std::fs::metadata(folder.join("journal.db")).expect("the journal is a file").len()
 }
 
-async fn measure_seals(vault: &Arc<dyn Vault>) -> f64 {
-    let (tenant, stream, count) = (tenant(), StreamId::from("run_1"), 200_000u64);
+async fn measure_seals(vault: &Arc<dyn Vault>, scale: Scale) -> f64 {
+    let (tenant, stream, count) = (tenant(), StreamId::from("run_1"), 200 * scale.repeated as u64);
     let commitments: Vec<Digest> = (0..1000u64).map(|number| Digest::of(&number.to_le_bytes())).collect();
     let begin = Instant::now();
     for seq in 0..count {
@@ -286,7 +299,7 @@ async fn measure_seals(vault: &Arc<dyn Vault>) -> f64 {
     round(begin.elapsed().as_secs_f64() * 1e6 / count as f64)
 }
 
-async fn measure(folder: PathBuf, only: &str) -> Value {
+async fn measure(folder: PathBuf, only: &str, scale: Scale) -> Value {
     let mut found = Map::new();
     let mut note = |name: &str, value: Value| {
         eprintln_line(name, &value);
@@ -298,38 +311,38 @@ async fn measure(folder: PathBuf, only: &str) -> Value {
         let opened = opened(&folder.join("append"));
         note("resident_empty_mib", json!(resident()));
         for callers in [1, CALLERS, 128] {
-            let rate = appends(&opened.store, callers).await;
+            let rate = appends(&opened.store, scale, callers).await;
             note(&format!("append_1_to_3_events_{callers}_callers_events_per_s"), json!(rate.round()));
         }
         note("resident_after_mib", json!(resident()));
     }
     if wanted("lives") {
         let opened = opened(&folder.join("lives"));
-        note("one_step_runs_completed_per_s", json!(lives(&opened.store).await.round()));
+        note("one_step_runs_completed_per_s", json!(lives(&opened.store, scale).await.round()));
         let events = opened.store.counts().await.expect("the store is well").entries;
-        note("load_of_a_run", spread(loads(&opened.store).await));
+        note("load_of_a_run", spread(loads(&opened.store, scale).await));
         drop(opened);
         note("bytes_per_event", json!(size_of(&folder.join("lives")) / events));
     }
     if wanted("full") {
         let empty = opened(&folder.join("empty"));
-        let (before, took) = submits(&empty.store, CALLERS).await;
+        let (before, took) = submits(&empty.store, scale, CALLERS).await;
         note("submit_empty_store_runs_per_s", json!(before.round()));
         note("submit_empty_store", spread(took));
-        let (one, took) = submits(&empty.store, 1).await;
+        let (one, took) = submits(&empty.store, scale, 1).await;
         note("submit_one_caller_runs_per_s", json!(one.round()));
         note("submit_one_caller", spread(took));
         drop(empty);
         let full = opened(&folder.join("full"));
-        fill(&full.store, 100_000, 10_000).await;
-        note("first_page", spread(pages(&full.store, RunQuery::default()).await));
+        fill(&full.store, scale).await;
+        note("first_page", spread(pages(&full.store, scale, RunQuery::default()).await));
         let waiting = RunQuery { statuses: vec!["waiting".into()], ..RunQuery::default() };
-        note("first_page_waiting", spread(pages(&full.store, waiting).await));
+        note("first_page_waiting", spread(pages(&full.store, scale, waiting).await));
         let echo = RunQuery { agent: Some("echo".into()), ..RunQuery::default() };
-        note("first_page_of_an_agent", spread(pages(&full.store, echo).await));
+        note("first_page_of_an_agent", spread(pages(&full.store, scale, echo).await));
         let part = RunQuery { id_part: Some("000777".into()), ..RunQuery::default() };
-        note("first_page_by_part_of_an_id", spread(pages(&full.store, part).await));
-        let (after, took) = submits(&full.store, CALLERS).await;
+        note("first_page_by_part_of_an_id", spread(pages(&full.store, scale, part).await));
+        let (after, took) = submits(&full.store, scale, CALLERS).await;
         note("submit_full_store_runs_per_s", json!(after.round()));
         note("submit_full_store", spread(took));
         note("submit_full_to_empty", json!(round(after / before)));
@@ -337,9 +350,7 @@ async fn measure(folder: PathBuf, only: &str) -> Value {
     }
     if wanted("seal") {
         let opened = opened(&folder.join("seal"));
-        note("seal_us", json!(measure_seals(&opened.vault).await));
-        let mut bytes = [0; 8];
-        Dice::new(1).fill(&mut bytes);
+        note("seal_us", json!(measure_seals(&opened.vault, scale).await));
     }
     Value::Object(found)
 }
@@ -350,12 +361,13 @@ fn eprintln_line(name: &str, value: &Value) {
 }
 
 fn main() {
+    let scale = if std::env::args().any(|argument| argument == "--bench") { WHOLE } else { LITTLE };
     let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
     let given = arguments.next().map(PathBuf::from);
     let only = arguments.next().unwrap_or_default();
     let temporary = tempfile::tempdir().expect("there is a folder for temporary files");
     let folder = given.unwrap_or_else(|| temporary.path().to_owned());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let found = runtime.expect("a runtime starts").block_on(measure(folder, &only));
+    let found = runtime.expect("a runtime starts").block_on(measure(folder, &only, scale));
     println!("{}", serde_json::to_string_pretty(&found).expect("it is JSON"));
 }
