@@ -11,6 +11,7 @@ mod files;
 mod git;
 mod http;
 pub mod paths;
+pub mod sample;
 pub mod sources;
 pub mod tools;
 mod udiff;
