@@ -31,7 +31,8 @@ impl Engine {
         let missing = || EngineError::Missing { what: "pack", name: take.pack_key.clone() };
         let pack = self.registry.resolve(&take.pack_key, &take.pack_version).ok_or_else(missing)?;
         let pack = Some(pack).filter(|pack| pack.context_pack().is_some()).ok_or_else(missing)?;
-        let taken = self.read_pack(pack, &take.parameters, &self.scope(&who.tenant, None), &who.id).await?;
+        let taken =
+            self.read_pack(pack, &take.parameters, &self.scope(&who.tenant, None, true).await?, &who.id).await?;
         let items = taken.items.len() as u64;
         let created = SnapshotCreated { items, pack: pinned(pack), snapshot: taken.reference() };
         self.record_admin(&who.tenant, &who.actor(), created, vec![taken.document(&who.tenant)]).await?;
@@ -92,8 +93,8 @@ impl Engine {
         tenant: &TenantId,
         run: &RunId,
         by: &Actor,
-    ) -> Result<Snapshot, NotTaken> {
-        let scope = self.scope(tenant, Some(run));
+    ) -> Result<Snapshot, EngineError> {
+        let scope = self.scope(tenant, Some(run), true).await?;
         let mut whole: Option<Snapshot> = None;
         for (pack, parameters) in packs {
             let read = self.read_pack(&pack, &parameters, &scope, &by.id).await?;
@@ -105,13 +106,7 @@ impl Engine {
                 }
             }
         }
-        whole.ok_or_else(|| NotTaken::Source {
-            key: "packs".into(),
-            failure: crate::ports::SourceFailure {
-                code: "not-found".into(),
-                message: "the agent's packs are not loaded".into(),
-            },
-        })
+        whole.ok_or_else(|| EngineError::Missing { what: "pack", name: "of the agent".into() })
     }
 
     /// The packs of a run's agent with their parameters filled in from its input.

@@ -1,6 +1,6 @@
 //! A world for runs: memory for a disk, dice for chance, tools that do what a test says.
 
-#![allow(dead_code, reason = "every test file uses another part of the world")]
+#![allow(dead_code, unreachable_pub, reason = "every test file uses another part of the world")]
 
 use std::{
     collections::BTreeMap,
