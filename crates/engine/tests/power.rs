@@ -11,7 +11,7 @@ use std::{
 };
 
 use affiant_engine::{
-    Resolve,
+    Resolve, Settle,
     ports::{
         Append, Appended, ApprovalQuery, ApprovalRow, ArtifactQuery, ArtifactRow, Claim, Counts, Document, LogHead,
         Page, Positioned, Remembered, RunQuery, RunRow, SealedValue, Store, StoreError,
@@ -137,8 +137,8 @@ impl Store for Fuse {
         self.store.log(tenant).await
     }
 
-    async fn leaves(&self, tenant: &TenantId, from: u64, to: u64) -> Result<Vec<Digest>, StoreError> {
-        self.store.leaves(tenant, from, to).await
+    async fn hashes(&self, tenant: &TenantId, level: u8, from: u64, to: u64) -> Result<Vec<Digest>, StoreError> {
+        self.store.hashes(tenant, level, from, to).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
@@ -207,6 +207,9 @@ async fn story(agent: &str, appends: u64) -> (Vec<String>, bool) {
             ("waiting", Some("approval")) => {
                 let yes = Resolve { run: run.clone(), approval: None, action: None, approve: true, comment: None };
                 let _ = engine.resolve(&ana(), yes).await;
+            }
+            ("waiting", Some("unknown_outcome")) => {
+                let _ = engine.settle(&ana(), &run, 0, Settle::Retry).await;
             }
             ("waiting", Some("input")) => {
                 let _ = engine.answer(&ana(), &run, None, json!("dry")).await;
