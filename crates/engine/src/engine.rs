@@ -56,20 +56,14 @@ pub struct Engine {
     roots: Mutex<HashMap<TenantId, Roots>>,
 }
 
-/// The folders that a tenant's runs may touch, as they were read at a moment of `mono`.
+/// The folders that a tenant's runs may touch.
 #[derive(Clone)]
 struct Roots {
-    read_at: u64,
     /// Folders for what only reads.
     reading: Arc<[PathBuf]>,
     /// Folders for what changes something.
     writing: Arc<[PathBuf]>,
 }
-
-/// The collection of documents that holds allowed folders: `path`, and `access` (`read` or `write`).
-const WORKSPACES: &str = "workspace";
-/// How long a list of allowed folders is used before it is read again, in microseconds.
-const ROOTS_KEPT: u64 = 500_000;
 
 /// Snapshots whose facts are kept for the next run that reads them.
 const SHARED_SNAPSHOTS: usize = 16;
@@ -123,6 +117,15 @@ impl Engine {
         self.tails.follow(tenant, run)
     }
 
+    /// The folders that a tenant's runs may touch from now on, each with whether they may be changed. Everything else is
+    /// refused.
+    pub fn allow_roots(&self, tenant: &TenantId, folders: impl IntoIterator<Item = (PathBuf, bool)>) {
+        let folders: Vec<_> = folders.into_iter().collect();
+        let writing = folders.iter().filter(|(_, writable)| *writable).map(|(path, _)| path.clone()).collect();
+        let roots = Roots { reading: folders.into_iter().map(|(path, _)| path).collect(), writing };
+        locked(&self.roots).insert(tenant.clone(), roots);
+    }
+
     /// How many runs are carried out here at this moment.
     pub fn busy(&self) -> usize {
         locked(&self.driven).len()
@@ -141,33 +144,10 @@ impl Engine {
 
     /// Where a tenant's tools and sources may reach: the folders that were allowed, for writing, or for reading too
     /// when nothing is changed. Everything else is refused.
-    pub(crate) async fn scope(
-        &self,
-        tenant: &TenantId,
-        run: Option<&RunId>,
-        reads_only: bool,
-    ) -> Result<Scope, EngineError> {
-        let now = self.ports.clock.mono();
-        let known = locked(&self.roots).get(tenant).filter(|it| now < it.read_at + ROOTS_KEPT).cloned();
-        let roots = match known {
-            Some(known) => known,
-            None => self.read_roots(tenant, now).await?,
-        };
-        let roots = if reads_only { roots.reading } else { roots.writing };
-        Ok(Scope { tenant: tenant.clone(), run: run.cloned(), roots })
-    }
-
-    async fn read_roots(&self, tenant: &TenantId, now: u64) -> Result<Roots, EngineError> {
-        const MANY: usize = 10_000;
-        let documents = self.ports.store.documents(Some(tenant), WORKSPACES, None, MANY).await?;
-        let folders = |access: &[&str]| -> Arc<[PathBuf]> {
-            let values = documents.iter().filter_map(|document| document.value.as_ref());
-            let allowed = values.filter(|value| value["access"].as_str().is_some_and(|it| access.contains(&it)));
-            allowed.filter_map(|value| value["path"].as_str().map(PathBuf::from)).collect()
-        };
-        let roots = Roots { read_at: now, reading: folders(&["read", "write"]), writing: folders(&["write"]) };
-        locked(&self.roots).insert(tenant.clone(), roots.clone());
-        Ok(roots)
+    pub(crate) fn scope(&self, tenant: &TenantId, run: Option<&RunId>, reads_only: bool) -> Scope {
+        let allowed = locked(&self.roots).get(tenant).cloned();
+        let roots = allowed.map(|it| if reads_only { it.reading } else { it.writing });
+        Scope { tenant: tenant.clone(), run: run.cloned(), roots: roots.unwrap_or_else(|| Arc::from([])) }
     }
 
     pub(crate) fn pen<'a>(&'a self, actor: &'a Actor) -> Pen<'a> {

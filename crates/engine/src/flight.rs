@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Engine,
     agent::ReadyAgent,
-    ports::{Preview, Scope, ToolCall, ToolFailure, ToolOutput},
+    ports::{Preview, ToolCall, ToolFailure, ToolOutput},
     snapshot::Snapshot,
     snapshots::answer_of,
     work::Work,
@@ -50,10 +50,7 @@ impl Engine {
         async move {
             let before = self.ports.clock.mono();
             let given = match plan {
-                Ok(Planned::Call(call, agent)) => match self.reaching(call).await {
-                    Ok(call) => self.call(call, &agent).await,
-                    Err(failure) => Given::Nothing(failure),
-                },
+                Ok(Planned::Call(call, agent)) => self.call(call, &agent).await,
                 Ok(Planned::Packs(packs)) => self.packs(packs).await,
                 Err(because) => Given::Nothing(failure("planner-failed", because, false)),
             };
@@ -67,23 +64,11 @@ impl Engine {
         let plan = self.plan_of(work, step, CancellationToken::new());
         async move {
             let shown = match plan {
-                Ok(Planned::Call(call, _)) => match self.reaching(call).await {
-                    Ok(call) => self.shown(&call).await,
-                    Err(failure) => Err(failure),
-                },
+                Ok(Planned::Call(call, _)) => self.shown(&call).await,
                 Ok(Planned::Packs(_)) => Err(failure("planner-failed", "packs are not shown".into(), false)),
                 Err(because) => Err(failure("planner-failed", because, false)),
             };
             Outcome { step, attempt: 0, took: Duration::ZERO, given: Given::Shown(shown) }
-        }
-    }
-
-    /// The call with the folders that its tenant may touch now.
-    async fn reaching(&self, call: ToolCall) -> Result<ToolCall, ToolFailure> {
-        let reads_only = call.operation.operation().is_some_and(|operation| operation.hints.read_only);
-        match self.scope(&call.scope.tenant, call.scope.run.as_ref(), reads_only).await {
-            Ok(scope) => Ok(ToolCall { scope, ..call }),
-            Err(error) => Err(failure("storage-unavailable", error.to_string(), true)),
         }
     }
 
@@ -105,14 +90,14 @@ impl Engine {
         }
         let job = work.jobs.get(&step).ok_or("its arguments are not at hand")?;
         let tool = work.agent.tool_named(&job.operation).ok_or("the agent has no such tool")?;
-        let roots = Arc::from([]);
+        let reads_only = tool.bound.operation().hints.read_only;
         let call = ToolCall {
             operation: tool.bound.contract().clone(),
             arguments: job.arguments.clone(),
             idempotency_key: format!("{}/{step}", run.id).into(),
             timeout: tool.timeout(),
             cancel,
-            scope: Scope { tenant: run.tenant.clone(), run: Some(run.id.clone()), roots },
+            scope: self.scope(&run.tenant, Some(&run.id), reads_only),
         };
         Ok(Planned::Call(call, work.agent.clone()))
     }

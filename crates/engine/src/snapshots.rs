@@ -31,8 +31,7 @@ impl Engine {
         let missing = || EngineError::Missing { what: "pack", name: take.pack_key.clone() };
         let pack = self.registry.resolve(&take.pack_key, &take.pack_version).ok_or_else(missing)?;
         let pack = Some(pack).filter(|pack| pack.context_pack().is_some()).ok_or_else(missing)?;
-        let taken =
-            self.read_pack(pack, &take.parameters, &self.scope(&who.tenant, None, true).await?, &who.id).await?;
+        let taken = self.read_pack(pack, &take.parameters, &self.scope(&who.tenant, None, true), &who.id).await?;
         let items = taken.items.len() as u64;
         let created = SnapshotCreated { items, pack: pinned(pack), snapshot: taken.reference() };
         self.record_admin(&who.tenant, &who.actor(), created, vec![taken.document(&who.tenant)]).await?;
@@ -94,7 +93,7 @@ impl Engine {
         run: &RunId,
         by: &Actor,
     ) -> Result<Snapshot, EngineError> {
-        let scope = self.scope(tenant, Some(run), true).await?;
+        let scope = self.scope(tenant, Some(run), true);
         let mut whole: Option<Snapshot> = None;
         for (pack, parameters) in packs {
             let read = self.read_pack(&pack, &parameters, &scope, &by.id).await?;

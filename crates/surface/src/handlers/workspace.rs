@@ -169,7 +169,7 @@ async fn record(
 pub async fn show(services: &Services, tenant: &TenantId) -> Result<(), Refusal> {
     let allowed = folders(&*services.store, tenant).await?;
     let all = allowed.into_iter().chain(services.facts.workspaces.iter().cloned());
-    services.engine.allow_roots(tenant, all.map(|folder| folder.path).collect());
+    services.engine.allow_roots(tenant, all.map(|folder| (folder.path, folder.writable)));
     Ok(())
 }
 
