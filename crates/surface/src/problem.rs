@@ -59,7 +59,7 @@ impl Kind {
         Self {
             code: Cow::Owned(own.code.clone()),
             status: own.status,
-            title: Cow::Owned(own.when.trim_end_matches('.').to_owned()),
+            title: Cow::Owned(crate::render::errors::own_title(&own.code)),
             retryable: own.retryable,
             category: category_of(own.status),
         }

@@ -49,7 +49,7 @@ impl ErrorFact {
             ErrorSpec::Own(own) => Some(Self {
                 code: own.code.clone(),
                 status: own.status,
-                title: sentence_case(&own.code),
+                title: own_title(&own.code),
                 when: own.when.clone(),
                 remedy: own.remedy.clone(),
                 retryable: own.retryable,
@@ -79,8 +79,8 @@ pub fn errors_of(contract: &Contract) -> Vec<ErrorFact> {
 /// What a program or a service behind an operation adds to the errors of any call.
 const BOUND_ELSEWHERE: &[&str] = &["binding-failed", "binding-timeout"];
 
-/// `card-declined` as `Card declined`.
-fn sentence_case(code: &str) -> String {
+/// The title of an error that a contract declares for itself: `card-declined` is `Card declined`.
+pub fn own_title(code: &str) -> String {
     let words = code.replace('-', " ");
     let mut letters = words.chars();
     letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()

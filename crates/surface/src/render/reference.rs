@@ -47,3 +47,6 @@ fn file(path: &str, text: String) -> File {
     let path = path.strip_prefix("/docs/").unwrap_or(path);
     (format!("{path}.md"), text.into_bytes())
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     templates.add_filter("inline", inline);
     templates.add_filter("md", md);
     templates.add_filter("cell", cell);
+    templates.add_filter("codecell", codecell);
     templates.add_filter("fenced", fenced);
     templates.add_filter("relative", relative);
     templates.add_filter("capitalised", capitalised);
@@ -176,6 +177,12 @@ fn cell(text: &str) -> String {
     md(text).replace('|', r"\|").replace('\n', " ")
 }
 
+/// Code inside a table of Markdown, between as many backticks as it takes.
+fn codecell(code: &str) -> String {
+    let code = code.replace('|', r"\|").replace('\n', " ");
+    if code.contains('`') { format!("`` {code} ``") } else { format!("`{code}`") }
+}
+
 /// `/docs/reference/a/b` as the relative link to its Markdown file from a page that stands `depth` folders deep.
 fn relative(path: &str, depth: usize) -> String {
     format!("{}{}.md", "../".repeat(depth), path.strip_prefix("/docs/").unwrap_or(path))
@@ -226,6 +233,7 @@ mod tests {
     #[test]
     fn a_cell_cannot_break_its_table() {
         assert_eq!(cell("a | b\n<script> `<T>`"), r"a \| b &lt;script> `<T>`");
+        assert_eq!(codecell("a < b || c"), r"`a < b \|\| c`");
     }
 
     #[test]

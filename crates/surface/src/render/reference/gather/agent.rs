@@ -6,7 +6,7 @@ use affiant_contract::{
     Agent, CallTool, ContextPack, Contract, GitRead, Limits, PackSource, Planner, Registry, Rule, SourceSpec, Then,
     ToolUse,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{link, words};
 use crate::render::reference::page::{AgentFacts, Limit, PackFacts, PackUseFact, RuleFact, SourceLine, ToolFact};
@@ -77,11 +77,16 @@ fn consequence(then: &Then) -> (Vec<String>, Option<Value>) {
             let sentence = format!("Ask a person and wait; the answer is `answers.{}`.", ask.name);
             (vec![sentence, ask.question.clone()], Some(ask.schema.clone()))
         }
-        Then::Finish(output) => {
-            let sentence = if output.is_empty() { "Complete the run." } else { "Complete the run with this output." };
-            (vec![sentence.to_owned()], filled(Value::Object(output.clone())))
-        }
+        Then::Finish(output) => (vec![finished(output)], filled(Value::Object(output.clone()))),
         Then::Fail(fail) => (vec![format!("Fail the run: {}", fail.because)], None),
+    }
+}
+
+fn finished(output: &Map<String, Value>) -> String {
+    let names: Vec<_> = output.keys().map(|name| format!("`{name}`")).collect();
+    match names.is_empty() {
+        true => "Complete the run.".to_owned(),
+        false => format!("Complete the run with {}.", names.join(", ")),
     }
 }
 
