@@ -10,7 +10,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 base=${1:?usage: schemathesis.sh BASE_URL KEY_FILE}
-key_file=${2:?usage: schemathesis.sh BASE_URL KEY_FILE}
+key_file=$(realpath "${2:?usage: schemathesis.sh BASE_URL KEY_FILE}")
 shift 2
 
 venv=${VENV:-$here/../../target/python/judges}
@@ -21,5 +21,9 @@ fi
 
 AFFIANT_TOKEN=$(tr -d '\n' < "$key_file")
 export AFFIANT_TOKEN
-exec "$venv/bin/schemathesis" --config-file "$here/schemathesis.toml" run "${base%/}/openapi.json" \
+export PYTHONPATH="$here" SCHEMATHESIS_HOOKS=schemathesis_hooks PYTHONDONTWRITEBYTECODE=1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+"$venv/bin/schemathesis" --config-file "$here/schemathesis.toml" run "${base%/}/openapi.json" \
     --max-examples "${EXAMPLES:-20}" --seed "${SEED:-1}" "$@"
