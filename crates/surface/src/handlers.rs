@@ -4,6 +4,7 @@
 //! The types are held to the contracts by a test: for every handler an input and an output with every field, and one
 //! with only the required ones, are made from the schemas and must pass through the Rust types unchanged.
 
+pub mod agent;
 pub mod commands;
 pub mod context;
 pub mod contract;
@@ -20,7 +21,8 @@ pub use services::Services;
 
 /// Every handler of this crate.
 pub fn all(services: &Services) -> Handlers {
-    contract::handlers(&services.registry)
+    agent::handlers(services)
+        .and(contract::handlers(&services.registry))
         .and(commands::handlers(services))
         .and(context::handlers(services))
         .and(keys::handlers(services))

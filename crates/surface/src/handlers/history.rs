@@ -1,5 +1,7 @@
 //! A run's events, read and folded, with the personal values that the caller may see put back where they stood.
 
+use std::collections::BTreeMap;
+
 use affiant_engine::ports::Place;
 use affiant_journal::{Disclosure, Entry, Event, Payload, Run, RunId, StreamId, TenantId};
 use serde_json::Value;
@@ -80,17 +82,28 @@ impl Services {
                 None => return Ok(None),
             },
         };
-        for (_, disclosure) in opened.0.iter().filter(|(of, _)| *of == seq) {
-            let place = disclosure.path().strip_prefix(at).and_then(|path| value.pointer_mut(path));
-            if let Some(place) = place {
-                *place = disclosure.value().clone();
-            }
-        }
+        opened.restore(seq, at, &mut value);
         Ok(Some(value))
     }
 }
 
 impl Opened {
+    /// Puts the values of an event back where they stood in what stands at `at` in it.
+    pub(crate) fn restore(&self, seq: u64, at: &str, value: &mut Value) {
+        for (_, disclosure) in self.0.iter().filter(|(of, _)| *of == seq) {
+            let place = disclosure.path().strip_prefix(at).and_then(|path| value.pointer_mut(path));
+            if let Some(place) = place {
+                *place = disclosure.value().clone();
+            }
+        }
+    }
+
+    /// The personal values of an event, by path.
+    pub(crate) fn of(&self, seq: u64) -> BTreeMap<&str, &Value> {
+        let own = self.0.iter().filter(|(of, _)| *of == seq);
+        own.map(|(_, disclosure)| (disclosure.path(), disclosure.value())).collect()
+    }
+
     /// The personal value at this path of this event, when it could be opened.
     pub(crate) fn text(&self, seq: u64, path: &str) -> Option<String> {
         let found = self.0.iter().find(|(of, disclosure)| *of == seq && disclosure.path() == path);

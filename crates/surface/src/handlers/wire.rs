@@ -96,6 +96,12 @@ impl Part {
         let fits = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         Ok(Self { limit: limit.map_or(default, fits), offset: offset.map_or(0, fits), cursor })
     }
+
+    /// The offset of the page after one with this many rows, when more rows match; none when cursors are used.
+    pub fn next_offset(&self, rows: usize, total: u64) -> Option<u64> {
+        let end = (self.offset + rows) as u64;
+        (self.cursor.is_none() && rows > 0 && end < total).then_some(end)
+    }
 }
 
 /// The refusal of a cursor that this server did not give.

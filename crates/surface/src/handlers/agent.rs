@@ -1,0 +1,31 @@
+//! `agent.*`: agents, their runs, and everything that is known of a run.
+
+mod agents;
+mod approvals;
+mod artifacts;
+mod audit;
+mod compare;
+mod events;
+mod filter;
+mod status;
+mod steps;
+
+use std::sync::Arc;
+
+use super::services::Services;
+use crate::gateway::Handlers;
+
+pub use artifacts::content_path;
+
+/// The handlers that only read.
+pub fn handlers(services: &Services) -> Handlers {
+    let services = &Arc::new(services.clone());
+    agents::handlers(services)
+        .and(approvals::handlers(services))
+        .and(artifacts::handlers(services))
+        .and(audit::handlers(services))
+        .and(compare::handlers(services))
+        .and(events::handlers(services))
+        .and(status::handlers(services))
+        .and(steps::handlers(services))
+}

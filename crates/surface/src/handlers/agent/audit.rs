@@ -1,0 +1,254 @@
+//! `agent.audit`: who started a run, on whose authority it acted, what it read, called, asked and made, with the events
+//! that prove each part.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use affiant_engine::snapshot;
+use affiant_journal::{
+    ActorKind, ApprovalId, ArtifactId, Body, Decision, Digest, Entry, Event, Mode, Pinned, PrincipalId, RunId,
+    SnapshotId, TenantId,
+    run::{Status, StepState},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    agents::PlannerWords,
+    steps::{self, Told},
+};
+use crate::{
+    gateway::{Context, Handlers},
+    handlers::{
+        history::{History, Opened},
+        services::Services,
+        wire::Moment,
+    },
+    problem::Refusal,
+};
+
+mod output;
+
+use output::*;
+
+/// Steps in a reply when the caller does not say.
+const STEPS: u64 = 1000;
+
+pub(super) fn handlers(services: &Arc<Services>) -> Handlers {
+    let services = services.clone();
+    Handlers::new().on("agent.audit", "^1", move |context, input| audit(services.clone(), context, input))
+}
+
+async fn audit(services: Arc<Services>, context: Context, input: Input) -> Result<Output, Refusal> {
+    let tenant = &context.who.tenant;
+    let history = services.history(tenant, &input.run_id).await?;
+    let opened = services.opened(tenant, &input.run_id.stream(), 0).await?;
+    let (run, events) = (&history.run, &history.events);
+    let told = steps::told(events);
+    let (steps, next_steps_after) = steps_of(&history, &told, &input);
+    let (result, problem) = end(&services, tenant, &history, &opened).await?;
+    let (key, version) = run.submitted.agent.name.split_once('@').unwrap_or((&run.submitted.agent.name, ""));
+    Ok(Output {
+        run_id: run.id.clone(),
+        agent: Agent { key: key.to_owned(), version: version.to_owned(), digest: run.submitted.agent.digest },
+        planner: PlannerWords::of_kind(&run.submitted.planner.kind),
+        status: run.status.word().to_owned(),
+        mode: run.submitted.mode,
+        started_by: StartedBy {
+            id: run.submitter.id.clone(),
+            kind: run.submitter.kind,
+            auth: Some(run.submitter.auth.clone()),
+        },
+        parent_run_id: run.submitted.forked.as_ref().map(|forked| forked.run.clone()),
+        submitted_at: run.submitted_at.into(),
+        started_at: run.started_at.map(Moment),
+        ended_at: run.ended_at.map(Moment),
+        context: read_by(&services, tenant, &history).await?,
+        contracts: contracts(&history),
+        steps,
+        next_steps_after,
+        tools: tools(&history, &told),
+        approvals: approvals(events, &told),
+        outputs: outputs(events),
+        result,
+        problem,
+        totals: totals(&history),
+        record: record(&history.entries, events),
+    })
+}
+
+fn contracts(history: &History) -> Vec<Held> {
+    let submitted = &history.run.submitted;
+    let pinned = [&submitted.agent, &submitted.operation].into_iter().chain(&submitted.operations);
+    let mut held: Vec<Held> = Vec::new();
+    for Pinned { name, digest } in pinned {
+        if !held.iter().any(|other| other.contract == *name) {
+            held.push(Held { contract: name.clone(), digest: *digest });
+        }
+    }
+    held
+}
+
+async fn read_by(services: &Services, tenant: &TenantId, history: &History) -> Result<Option<ContextRead>, Refusal> {
+    let Some(named) = &history.run.snapshot else { return Ok(None) };
+    let document = services.store.document(tenant, snapshot::COLLECTION, named.id.as_str()).await?;
+    let value = document.and_then(|document| document.value);
+    let kept: Option<snapshot::Snapshot> = value.and_then(|value| serde_json::from_value(value).ok());
+    let pack = kept.as_ref().and_then(|kept| kept.pack.clone());
+    Ok(Some(ContextRead {
+        snapshot_id: named.id.clone(),
+        hash: named.root,
+        pack_key: pack.as_ref().map(|pack| pack.key.clone()),
+        pack_version: pack.map(|pack| pack.version.to_string()),
+        item_count: kept.map(|kept| kept.items.len()),
+    }))
+}
+
+fn steps_of(history: &History, told: &BTreeMap<u64, Told<'_>>, input: &Input) -> (Vec<StepRow>, Option<u64>) {
+    let after = input.steps_after.unwrap_or(-1);
+    let limit = usize::try_from(input.step_limit.unwrap_or(STEPS)).unwrap_or(usize::MAX);
+    let rest = told.iter().filter(|(number, _)| i64::try_from(**number).is_ok_and(|number| number > after));
+    let mut rows = Vec::new();
+    for (number, told) in rest {
+        let Some(step) = history.run.step(*number) else { continue };
+        if rows.len() == limit {
+            return (rows, number.checked_sub(1));
+        }
+        rows.push(StepRow {
+            step_number: *number,
+            label: told.decided.label.clone(),
+            operation: told.decided.operation.name.clone(),
+            rule: Some(step.rule.clone()),
+            decision: told.decided.decision,
+            status: step.state.word().to_owned(),
+            attempts: step.state.attempts(),
+            action_digest: Some(step.action),
+            result_digest: told.result_digest(),
+            approval_id: told.approval.clone(),
+            started_at: told.started_at.map(Moment),
+            ended_at: told.ended_at.map(Moment),
+            duration_micros: told.duration_us,
+            events: told.events.clone(),
+        });
+    }
+    (rows, None)
+}
+
+fn tools(history: &History, told: &BTreeMap<u64, Told<'_>>) -> Vec<ToolRow> {
+    let mut rows: BTreeMap<Arc<str>, ToolRow> = BTreeMap::new();
+    for (number, told) in told {
+        let operation = &told.decided.operation.name;
+        let row = rows.entry(operation.clone()).or_insert_with(|| ToolRow::new(operation));
+        row.calls += 1;
+        match history.run.step(*number).map(|step| &step.state) {
+            Some(StepState::Failed { .. }) => row.failed += 1,
+            Some(StepState::Denied | StepState::Rejected) => row.refused += 1,
+            _ => {}
+        }
+    }
+    rows.into_values().collect()
+}
+
+fn approvals(events: &[Event], told: &BTreeMap<u64, Told<'_>>) -> Vec<ApprovalRow> {
+    let mut rows: Vec<ApprovalRow> = Vec::new();
+    for event in events {
+        match &event.body {
+            Body::ApprovalRequested(it) => rows.push(ApprovalRow {
+                approval_id: it.approval.clone(),
+                step_number: it.step,
+                operation: told.get(&it.step).map_or_else(|| "".into(), |told| told.decided.operation.name.clone()),
+                action_digest: it.action,
+                status: "pending".into(),
+                approver: None,
+                requested_at: event.at.into(),
+                resolved_at: None,
+                events: vec![event.seq],
+            }),
+            Body::ApprovalResolved(it) => {
+                let Some(row) = rows.iter_mut().find(|row| row.approval_id == it.approval) else { continue };
+                row.status = serde_json::to_value(it.decision)
+                    .ok()
+                    .and_then(|word| word.as_str().map(str::to_owned))
+                    .unwrap_or_default();
+                (row.approver, row.resolved_at) = (it.approver.clone(), Some(event.at.into()));
+                row.events.push(event.seq);
+            }
+            _ => {}
+        }
+    }
+    rows
+}
+
+fn outputs(events: &[Event]) -> Vec<OutputRow> {
+    let row = |event: &Event| match &event.body {
+        Body::ArtifactCreated(it) => Some(OutputRow {
+            artifact_id: it.artifact.clone(),
+            kind: it.kind.clone(),
+            name: Some(it.name.clone()),
+            digest: it.content.digest,
+            size: Some(it.content.size),
+            step_number: it.step,
+            cites: Some(it.cites.clone()),
+            events: vec![event.seq],
+        }),
+        _ => None,
+    };
+    events.iter().filter_map(row).collect()
+}
+
+/// What the run gave, or why it failed.
+async fn end(
+    services: &Services,
+    tenant: &TenantId,
+    history: &History,
+    opened: &Opened,
+) -> Result<(Option<Value>, Option<Value>), Refusal> {
+    let Some(last) = history.events.last() else { return Ok((None, None)) };
+    match (&last.body, &history.run.status) {
+        (Body::RunCompleted(it), _) => {
+            let output = services.value(tenant, &it.output, last.seq, "/output", opened).await?;
+            Ok((output.filter(Value::is_object), None))
+        }
+        (Body::RunFailed(it), Status::Failed { .. }) => {
+            Ok((None, Some(steps::problem(&it.code, opened.text(last.seq, "/message")))))
+        }
+        _ => Ok((None, None)),
+    }
+}
+
+fn totals(history: &History) -> TotalsRow {
+    let run = &history.run;
+    let usage = run.usage.clone().unwrap_or_default();
+    let or = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };
+    TotalsRow {
+        events: run.events,
+        steps: run.count(),
+        tool_calls: run.count(),
+        model_calls: 0,
+        tokens: usage.tokens,
+        cost: or(usage.cost, "0"),
+        currency: or(usage.currency, "USD"),
+        duration_micros: run
+            .ended_at
+            .map(|end| u64::try_from(end.since(run.submitted_at).as_micros()).unwrap_or(u64::MAX)),
+    }
+}
+
+/// What can be checked from the events alone: each hash, and that each event names the one before it.
+fn record(entries: &[Entry], events: &[Event]) -> Record {
+    let mut before: Option<Digest> = None;
+    let mut broken_at = None;
+    for (seq, (entry, event)) in (0u64..).zip(entries.iter().zip(events)) {
+        let leaf = Digest::of_leaf(&entry.bytes);
+        if leaf != entry.leaf || event.prev != before || event.seq != seq {
+            broken_at = Some(seq);
+            break;
+        }
+        before = Some(leaf);
+    }
+    Record {
+        level: if broken_at.is_some() { "broken" } else { "intact" }.to_owned(),
+        last_seq: (entries.len() as u64).saturating_sub(1),
+        head: entries.last().map_or(Digest([0; 32]), |entry| entry.leaf),
+        broken_at,
+    }
+}
