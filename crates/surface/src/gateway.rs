@@ -19,17 +19,18 @@ use serde_json::Value;
 
 pub use audit::Recorder;
 pub use call::{Call, Done, Input, Reply, SurfaceName, Target};
-pub use handlers::{Answer, Context, Handlers, NoHandler, Shape};
+pub use handlers::{Answer, Context, Handlers, Keep, NoHandler, Shape};
 pub use routes::Route;
 
 use crate::{
     auth::{Credential, Keyring},
-    idempotency::{Begun, Kept, Memory, Place},
+    idempotency::{Begun, Kept, Memory, Place, Taken},
     problem::{Refusal, TraceId},
     ratelimit::{self, Limiter},
 };
 use audit::Audit;
 use call::Traces;
+use handlers::Handled;
 use routes::{Carrier, Routes};
 
 /// What the gateway is put together from.
@@ -216,24 +217,21 @@ impl Gateway {
     ) -> Result<(Done, Arc<str>), Refusal> {
         let principal = self.admit(route, &call.credential, call.peer.as_deref(), who)?;
         let input = read(route, &principal, call.input)?;
-        let context = Context {
-            who: principal,
-            operation: route.operation.clone(),
-            trace: trace.clone(),
-            key: None,
-            place: None,
+        let (operation, trace) = (route.operation.clone(), trace.clone());
+        let mut context = Context { who: principal, operation, trace, key: None, keep: None };
+        let Some(key) = call.idempotency_key.filter(|_| route.keyed) else {
+            let done = self.carried(route.clone(), context, input, None).await?;
+            return Ok((done, route.version.clone()));
         };
-        let first = match call.idempotency_key {
-            Some(key) if route.keyed => {
-                let place = Place::of(&context.who, &route.operation.contract().meta.key, &key, &input)?;
-                match self.memory.begin(place).await? {
-                    Begun::First(taken) => Some((taken, Arc::from(key))),
-                    Begun::Again(kept) => return Ok((Done::again(&kept), kept.version)),
-                }
-            }
-            _ => None,
+        let place = Place::of(&context.who, &route.operation.contract().meta.key, &key, &input)?;
+        let keeps = route.keeps();
+        let taken = match self.memory.begin(place, !keeps).await? {
+            Begun::First(taken) => taken,
+            Begun::Again(kept) => return Ok((Done::again(&kept), kept.version)),
         };
-        let done = self.carried(route.clone(), context, input, first).await?;
+        context.key = Some(key.into());
+        context.keep = keeps.then(|| self.memory.keep_of(&taken, &route.version));
+        let done = self.carried(route.clone(), context, input, Some(taken)).await?;
         Ok((done, route.version.clone()))
     }
 
@@ -281,21 +279,23 @@ impl Gateway {
     async fn carried(
         self: &Arc<Self>,
         route: Arc<Route>,
-        mut context: Context,
+        context: Context,
         input: Value,
-        first: Option<(crate::idempotency::Taken, Arc<str>)>,
+        taken: Option<Taken>,
     ) -> Result<Done, Refusal> {
         if route.reads_only {
-            return unpanicked(AssertUnwindSafe(self.carry(&route, context, input)).catch_unwind().await);
+            let handled = AssertUnwindSafe(self.carry(&route, context, input)).catch_unwind().await;
+            return unpanicked(handled).map(|handled| handled.done);
         }
         let gateway = self.clone();
         let work = async move {
-            let Some((taken, key)) = first else { return gateway.carry(&route, context, input).await };
-            context.key = Some(key);
-            context.place = Some(taken.place.clone());
-            let done = AssertUnwindSafe(gateway.carry(&route, context, input)).catch_unwind().await;
-            match unpanicked(done) {
-                Ok(done) => {
+            let Some(taken) = taken else {
+                return gateway.carry(&route, context, input).await.map(|handled| handled.done);
+            };
+            let handled = AssertUnwindSafe(gateway.carry(&route, context, input)).catch_unwind().await;
+            match unpanicked(handled) {
+                Ok(Handled { done, kept: true }) => Ok(done),
+                Ok(Handled { done, kept: false }) => {
                     let body = route.without_secrets(&done.body);
                     let kept = Kept { version: route.version.clone(), location: done.location.clone(), body };
                     gateway.memory.keep(taken, &kept).await;
@@ -313,16 +313,19 @@ impl Gateway {
         }
     }
 
-    async fn carry(&self, route: &Route, context: Context, input: Value) -> Result<Done, Refusal> {
+    async fn carry(&self, route: &Route, context: Context, input: Value) -> Result<Handled, Refusal> {
         match &route.carrier {
             Carrier::Handler(handler) => {
-                let done = handler.run(context, input).await?;
+                let handled = handler.run(context, input).await?;
                 if self.settings.check_outputs {
-                    check_output(&route.operation, &done.body)?;
+                    check_output(&route.operation, &handled.done.body)?;
                 }
-                Ok(done)
+                Ok(handled)
             }
-            Carrier::Tools => carry::by_tools(&*self.tools, &*self.store, &context, input).await,
+            Carrier::Tools => {
+                let done = carry::by_tools(&*self.tools, &*self.store, &context, input).await?;
+                Ok(Handled { done, kept: false })
+            }
             Carrier::Nobody => Err(Refusal::new("not-bound", format!("Nothing carries {} out here yet.", route.name))),
         }
     }
@@ -338,7 +341,7 @@ fn unknown(target: &Target) -> Refusal {
     }
 }
 
-fn unpanicked(outcome: std::thread::Result<Result<Done, Refusal>>) -> Result<Done, Refusal> {
+fn unpanicked(outcome: std::thread::Result<Result<Handled, Refusal>>) -> Result<Handled, Refusal> {
     outcome.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();

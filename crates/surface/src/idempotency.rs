@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::problem::Refusal;
+use crate::{gateway::Keep, problem::Refusal};
 
 /// How long a reply is kept.
 pub const KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -113,7 +113,9 @@ pub(crate) enum Begun {
 /// A key that is taken until [`Memory::keep`] or [`Memory::give_back`].
 pub(crate) struct Taken {
     memory: Arc<Memory>,
-    pub(crate) place: Place,
+    place: Place,
+    /// Whether the store knows that the key is taken.
+    reserved: bool,
 }
 
 impl Drop for Taken {
@@ -128,17 +130,21 @@ impl Memory {
         Arc::new(Self { store, clock, under_way: Mutex::default() })
     }
 
-    /// Takes the key, or gives the reply that stands under it.
+    /// Takes the key, or gives the reply that stands under it. With `reserve` the store is told as well, for calls
+    /// whose reply is not kept in the transaction of their work.
     ///
     /// # Errors
     ///
     /// `idempotency-conflict` for another input under the same key, `idempotency-in-flight` while the first call is
     /// under way, or what the store says.
-    pub(crate) async fn begin(self: &Arc<Self>, place: Place) -> Result<Begun, Refusal> {
+    pub(crate) async fn begin(self: &Arc<Self>, place: Place, reserve: bool) -> Result<Begun, Refusal> {
         self.take_here(&place)?;
-        let taken = Taken { memory: self.clone(), place };
+        let taken = Taken { memory: self.clone(), place, reserved: reserve };
         if let Some(known) = self.store.recall(&taken.place.tenant, &taken.place.scope).await? {
             return answered(&taken.place, known).map(Begun::Again);
+        }
+        if !reserve {
+            return Ok(Begun::First(taken));
         }
         let reservation = self.remembered(&taken.place, None, self.clock.now().plus(TAKEN));
         match self.store.remember(&taken.place.tenant, reservation, true).await {
@@ -168,8 +174,17 @@ impl Memory {
         }
     }
 
+    /// What a handler needs to keep its reply itself.
+    pub(crate) fn keep_of(&self, taken: &Taken, version: &Arc<str>) -> Keep {
+        let (place, version) = (taken.place.clone(), version.clone());
+        Keep { place, version, expires: self.clock.now().plus(KEPT) }
+    }
+
     /// Gives the key back after a call that failed.
     pub(crate) async fn give_back(&self, taken: Taken) {
+        if !taken.reserved {
+            return;
+        }
         let gone = self.remembered(&taken.place, None, Timestamp(0));
         if let Err(error) = self.store.remember(&taken.place.tenant, gone, false).await {
             tracing::warn!(%error, "an idempotency key could not be given back; it is free in a quarter of an hour");
@@ -256,7 +271,7 @@ mod tests {
     }
 
     async fn says(memory: &Arc<Memory>, place: Place) -> String {
-        match memory.begin(place).await {
+        match memory.begin(place, true).await {
             Ok(Begun::First(_)) => "first".into(),
             Ok(Begun::Again(kept)) => format!("again {}", String::from_utf8_lossy(&kept.body)),
             Err(refusal) => refusal.code().into(),
@@ -264,7 +279,7 @@ mod tests {
     }
 
     async fn first(memory: &Arc<Memory>, place: Place) -> Taken {
-        match memory.begin(place).await {
+        match memory.begin(place, true).await {
             Ok(Begun::First(taken)) => taken,
             _ => panic!("the key is taken"),
         }

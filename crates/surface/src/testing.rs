@@ -3,15 +3,15 @@
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use affiant_contract::{Contract, Registry, load_file};
+use affiant_contract::{Contract, Operation, PackSource, Registry, load_file};
 use affiant_engine::{Engine, ports::*};
-use affiant_journal::{Actor, Body, Digest, StreamId, TenantId, Timestamp};
+use affiant_journal::{Digest, StreamId, TenantId, Timestamp};
 use affiant_policy::{PolicySet, Principal, PrincipalKind, Role};
 use affiant_store::{MemoryBlobs, MemoryStore};
 use async_trait::async_trait;
@@ -20,9 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     auth::{Credential, KeyRecord, Keyring, NewKey},
-    gateway::{Gateway, Handlers, Parts, Recorder, Settings},
+    gateway::{Gateway, Handlers, Parts, Settings},
     handlers::services::{Facts, Services, StorageKind},
-    problem::Refusal,
 };
 
 /// A clock that stands still until it is advanced.
@@ -74,36 +73,14 @@ pub(crate) fn principal(tenant: &str, id: &str, role: Role) -> Principal {
     Principal { tenant: tenant.into(), id: id.into(), kind: PrincipalKind::User, role, auth }
 }
 
-/// Writes documents, and keeps the events for the test to read.
-pub(crate) struct FakeRecorder {
-    store: Arc<dyn Store>,
-    pub(crate) events: Mutex<Vec<String>>,
-}
-
-#[async_trait]
-impl Recorder for FakeRecorder {
-    async fn record(
-        &self,
-        tenant: &TenantId,
-        actor: Actor,
-        body: Body,
-        documents: Vec<Document>,
-    ) -> Result<(), Refusal> {
-        let append = Append { documents, ..Append::new(tenant.clone(), StreamId::admin(), 0, Vec::new()) };
-        self.store.append(append).await?;
-        let event = format!("{tenant} {} {} {}", actor.id, body.name(), serde_json::to_string(&body).unwrap());
-        self.events.lock().unwrap().push(event);
-        Ok(())
-    }
-}
-
 /// Carries out operations that are bound to a service; what it answers, the test says in the address.
 pub(crate) struct FakeTools;
 
 #[async_trait]
 impl Tools for FakeTools {
     fn carries(&self, operation: &Contract) -> bool {
-        operation.operation().is_some_and(|operation| operation.binding != affiant_contract::Binding::Builtin)
+        let bound = |operation: &Operation| operation.binding != affiant_contract::Binding::Builtin;
+        &*operation.meta.key == "tool.echo" || operation.operation().is_some_and(bound)
     }
 
     async fn call(&self, call: ToolCall) -> Result<ToolOutput, ToolFailure> {
@@ -114,6 +91,9 @@ impl Tools for FakeTools {
             retryable: false,
             uncertain: false,
         };
+        if &*call.operation.meta.key == "tool.echo" {
+            return Ok(ToolOutput { value: input });
+        }
         match input["answer"].as_str() {
             Some("wrong") => Ok(ToolOutput { value: json!({ "said": 1 }) }),
             Some("never") => std::future::pending().await,
@@ -123,17 +103,18 @@ impl Tools for FakeTools {
     }
 
     async fn preview(&self, _: &ToolCall) -> Result<Preview, ToolFailure> {
-        unreachable!("nobody asks for a preview here")
+        let (title, effect) = ("Say no".to_owned(), "nothing".to_owned());
+        Ok(Preview { title, effect, body: "-yes\n+no\n".to_owned(), media: "text/x-diff".to_owned() })
     }
 }
 
-/// Reads nothing.
-pub(crate) struct NoSources;
+/// Reads nothing: every source is empty.
+struct NoSources;
 
 #[async_trait]
 impl Sources for NoSources {
-    async fn read(&self, _: &affiant_contract::PackSource, _: &Scope) -> Result<Vec<SourceItem>, SourceFailure> {
-        Err(SourceFailure { code: "not-found".into(), message: "there are no sources here".into() })
+    async fn read(&self, _: &PackSource, _: &Scope) -> Result<Vec<SourceItem>, SourceFailure> {
+        Ok(Vec::new())
     }
 }
 
@@ -158,7 +139,6 @@ impl Vault for GlassVault {
 pub(crate) struct World {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) clock: Arc<FakeClock>,
-    pub(crate) recorder: Arc<FakeRecorder>,
     pub(crate) services: Services,
     keys: Vec<(&'static str, String)>,
 }
@@ -174,7 +154,6 @@ impl World {
         let chance = Arc::new(FakeChance::default());
         let keyring = Arc::new(Keyring::default());
         let keys = CALLERS.iter().map(|caller| (*caller, key(caller, &keyring, &*clock, &*chance))).collect();
-        let recorder = Arc::new(FakeRecorder { store: store.clone(), events: Mutex::default() });
         let registry = Arc::new(Registry::new(contracts).unwrap());
         let ports = Ports {
             store: store.clone(),
@@ -185,32 +164,29 @@ impl World {
             clock: clock.clone(),
             chance: chance.clone(),
         };
-        let engine = Engine::new(
-            ports.clone(),
-            registry.clone(),
-            PolicySet::default(),
-            affiant_engine::Settings::new("b_1".into(), "w_1".into()),
-        );
+        let settings = affiant_engine::Settings::new("b_test".into(), "w_test".into());
+        let engine = Engine::new(ports.clone(), registry.clone(), PolicySet::default(), settings);
+        let facts = Facts {
+            version: "0.1.0",
+            started_at: clock.now(),
+            address: "http://127.0.0.1:4780".into(),
+            data_dir: "/var/lib/affiant".into(),
+            storage: StorageKind::Memory,
+            workers: 2,
+            workspaces: Vec::new(),
+        };
         let services = Services {
-            engine,
-            stop: CancellationToken::new(),
             registry: registry.clone(),
             store: store.clone(),
             blobs: ports.blobs,
             vault: ports.vault,
             keyring: keyring.clone(),
-            recorder: recorder.clone(),
+            recorder: engine.clone(),
             clock: clock.clone(),
             chance: chance.clone(),
-            facts: Arc::new(Facts {
-                version: "0.1.0",
-                started_at: clock.now(),
-                address: "http://127.0.0.1:4780".into(),
-                data_dir: "/var/lib/affiant".into(),
-                storage: StorageKind::Memory,
-                workers: 2,
-                workspaces: Vec::new(),
-            }),
+            engine: engine.clone(),
+            stop: CancellationToken::new(),
+            facts: Arc::new(facts),
         };
         let gateway = Gateway::new(Parts {
             handlers: handlers(&services),
@@ -218,17 +194,33 @@ impl World {
             tools: Arc::new(FakeTools),
             store,
             keyring,
-            recorder: recorder.clone(),
+            recorder: engine,
             clock: clock.clone(),
             chance,
             settings: Settings { tenant: "t_a".into(), check_outputs: true },
         });
-        Self { gateway: gateway.unwrap(), clock, recorder, services, keys }
+        Self { gateway: gateway.unwrap(), clock, services, keys }
     }
 
     /// A world with every shipped contract, carried out by this crate.
     pub(crate) fn shipped() -> Self {
         Self::new(affiant_contract::builtin(), crate::handlers::all)
+    }
+
+    /// The events of a tenant's admin stream from this one on: who, what, and what was said.
+    pub(crate) async fn admin_events(&self, tenant: &str, from: u64) -> Vec<String> {
+        let entries = self.services.store.load(&tenant.into(), &StreamId::admin(), from, 1000).await.unwrap();
+        let line = |entry: &affiant_journal::Entry| {
+            let event = affiant_journal::Event::from_bytes(&entry.bytes).unwrap();
+            let body = serde_json::to_string(&event.body).unwrap();
+            format!("{} {} {body}", event.actor.id, event.body.name())
+        };
+        entries.iter().map(line).collect()
+    }
+
+    /// Lets the engine's worker carry runs out, until the runtime of the test ends.
+    pub(crate) fn work(&self) {
+        tokio::spawn(self.services.engine.clone().work(self.services.stop.clone()));
     }
 
     /// What this caller shows; nothing for `no key`.

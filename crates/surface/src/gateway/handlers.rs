@@ -3,6 +3,8 @@
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use affiant_contract::{BoundOperation, Ref};
+use affiant_engine::ports::Remembered;
+use affiant_journal::Timestamp;
 use affiant_policy::Principal;
 use bytes::Bytes;
 use semver::VersionReq;
@@ -11,7 +13,7 @@ use serde_json::Value;
 
 use super::Done;
 use crate::{
-    idempotency::Place,
+    idempotency::{Kept, Place},
     problem::{Refusal, TraceId},
 };
 
@@ -26,8 +28,26 @@ pub struct Context {
     pub trace: TraceId,
     /// The caller's idempotency key.
     pub key: Option<Arc<str>>,
-    /// Under which the reply is kept, when there is a key.
-    pub place: Option<Place>,
+    /// For handlers that keep their reply themselves ([`Handlers::keeping`]): where.
+    pub keep: Option<Keep>,
+}
+
+/// Where a handler keeps its reply under the caller's idempotency key, in the same transaction as its work.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    pub(crate) place: Place,
+    pub(crate) version: Arc<str>,
+    pub(crate) expires: Timestamp,
+}
+
+impl Keep {
+    /// The reply, ready to be kept: the output's bytes exactly as they will be answered.
+    pub fn remembered(&self, output: &impl Serialize, location: Option<String>) -> Remembered {
+        let body = serde_json::to_vec(output).expect("an output is written as JSON");
+        let kept = Kept { version: self.version.clone(), location, body: body.into() };
+        let Place { scope, request, .. } = self.place.clone();
+        Remembered { scope, request, reply: Some(kept.to_bytes()), expires: self.expires }
+    }
 }
 
 /// An output, and where the work that goes on can be watched.
@@ -37,11 +57,13 @@ pub struct Answer<O> {
     pub output: O,
     /// Answered as "accepted" with this location.
     pub location: Option<String>,
+    /// Whether the handler has kept exactly this reply itself.
+    pub kept: bool,
 }
 
 impl<O> From<O> for Answer<O> {
     fn from(output: O) -> Self {
-        Self { output, location: None }
+        Self { output, location: None, kept: false }
     }
 }
 
@@ -49,11 +71,20 @@ impl<O> From<O> for Answer<O> {
 #[derive(Default)]
 pub struct Handlers(Vec<Handler>);
 
-type Running = Pin<Box<dyn Future<Output = Result<Done, Refusal>> + Send>>;
+type Running = Pin<Box<dyn Future<Output = Result<Handled, Refusal>> + Send>>;
+
+/// What a handler gave.
+pub(super) struct Handled {
+    pub(super) done: Done,
+    /// Whether the reply is kept already.
+    pub(super) kept: bool,
+}
 
 pub(super) struct Handler {
     pub(super) key: &'static str,
     pub(super) versions: VersionReq,
+    /// Whether it can keep its reply itself.
+    pub(super) keeps: bool,
     run: Box<dyn Fn(Context, Value) -> Running + Send + Sync>,
     shape: Shape,
 }
@@ -103,6 +134,27 @@ impl Handlers {
         })
     }
 
+    /// As [`Handlers::accepting`], for a function that keeps its reply under [`Context::keep`] in the transaction of
+    /// its work: then a crash loses both or neither.
+    ///
+    /// # Panics
+    ///
+    /// As [`Handlers::on`].
+    #[must_use]
+    pub fn keeping<I, O, F, R>(self, key: &'static str, versions: &str, run: F) -> Self
+    where
+        I: DeserializeOwned + Send + 'static,
+        O: Serialize + DeserializeOwned + Send + 'static,
+        F: Fn(Context, I) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Answer<O>, Refusal>> + Send + 'static,
+    {
+        let mut handlers = self.accepting(key, versions, run);
+        if let Some(last) = handlers.0.last_mut() {
+            last.keeps = true;
+        }
+        handlers
+    }
+
     /// As [`Handlers::on`], for a function that may answer "accepted" and say where the work goes on.
     ///
     /// # Panics
@@ -127,7 +179,7 @@ impl Handlers {
             }
         };
         let shape = Shape { input: reads::<I>, output: keeps::<O> };
-        self.0.push(Handler { key, versions, run: Box::new(run), shape });
+        self.0.push(Handler { key, versions, keeps: false, run: Box::new(run), shape });
         self
     }
 
@@ -166,9 +218,10 @@ impl fmt::Debug for Handlers {
     }
 }
 
-fn finish<O: Serialize>(answer: Answer<O>) -> Result<Done, Refusal> {
+fn finish<O: Serialize>(answer: Answer<O>) -> Result<Handled, Refusal> {
     let body = serde_json::to_vec(&answer.output).map_err(Refusal::internal)?;
-    Ok(Done { body: Bytes::from(body), location: answer.location, again: false })
+    let done = Done { body: Bytes::from(body), location: answer.location, again: false };
+    Ok(Handled { done, kept: answer.kept })
 }
 
 fn reads<I: DeserializeOwned>(value: Value) -> Result<(), String> {

@@ -47,6 +47,11 @@ impl Route {
         !matches!(self.carrier, Carrier::Nobody)
     }
 
+    /// Whether its handler keeps its reply under the caller's key itself.
+    pub(super) fn keeps(&self) -> bool {
+        matches!(&self.carrier, Carrier::Handler(handler) if handler.keeps)
+    }
+
     /// An output without the fields that are shown only once.
     pub(super) fn without_secrets(&self, body: &Bytes) -> Bytes {
         if self.secrets.is_empty() {

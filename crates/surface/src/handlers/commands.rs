@@ -3,15 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use affiant_contract::{Issue, Pick};
-use affiant_engine::{Cancel, EngineError, Remember, Resolve, Settle, Submit, Submitted, ports::Remembered};
+use affiant_engine::{Cancel, EngineError, Remember, Resolve, Settle, Submit, Submitted};
 use affiant_journal::{ApprovalId, Budget, Digest, Mode, RunId, SnapshotId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{services::Services, wire::Moment};
 use crate::{
-    gateway::{Answer, Context, Handlers},
-    idempotency::{KEPT, Kept},
+    gateway::{Answer, Context, Handlers, Keep},
     problem::Refusal,
 };
 
@@ -22,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub fn handlers(services: &Services) -> Handlers {
     let [for_run, for_cancel, for_decide, for_answer, for_settle] = [(); 5].map(|()| Arc::new(services.clone()));
     Handlers::new()
-        .accepting("agent.run", "^1", move |context, input| run(for_run.clone(), context, input))
+        .keeping("agent.run", "^1", move |context, input| run(for_run.clone(), context, input))
         .on("agent.cancel", "^1", move |context, input| cancel(for_cancel.clone(), context, input))
         .on("agent.approvals", "^1", move |context, input| decide(for_decide.clone(), context, input))
         .on("agent.input", "^1", move |context, input| answer(for_answer.clone(), context, input))
@@ -78,16 +77,18 @@ async fn run(services: Arc<Services>, context: Context, input: RunInput) -> Resu
             "This server does not deliver `notify` yet. Follow the run with `agent.events`.",
         ));
     }
-    let mode = input.mode;
-    let remember = remember(&services, &context);
+    let waits = input.mode == Mode::Wait;
+    let remember = context.keep.clone().map(remember);
+    // Whoever waits gets another answer than the one that is kept with the run, and that one is kept again.
+    let kept = remember.is_some() && !waits;
     let submit = submit(&context, input)?;
     let submitted = services.engine.submit(&context.who, submit, remember).await?;
     let mut output = output_of(&submitted);
-    if mode == Mode::Wait {
+    if waits {
         wait(&services, &context, &submitted.run, &mut output).await?;
     }
     let location = Some(location_of(&submitted.run));
-    Ok(Answer { output, location })
+    Ok(Answer { output, location, kept })
 }
 
 fn submit(context: &Context, input: RunInput) -> Result<Submit, Refusal> {
@@ -132,15 +133,8 @@ fn location_of(run: &RunId) -> String {
 
 /// The reply, to be kept under the caller's key in the transaction that accepts the run: a server that dies between
 /// the two would otherwise leave a run behind of which a second call with the same key could not be told.
-fn remember(services: &Services, context: &Context) -> Option<Remember> {
-    let place = context.place.clone()?;
-    let version = Arc::from(context.operation.contract().meta.version.to_string());
-    let expires = services.clock.now().plus(KEPT);
-    Some(Box::new(move |submitted: &Submitted| {
-        let body = serde_json::to_vec(&output_of(submitted)).expect("texts are always JSON");
-        let kept = Kept { version, location: Some(location_of(&submitted.run)), body: body.into() };
-        Remembered { scope: place.scope, request: place.request, reply: Some(kept.to_bytes()), expires }
-    }))
+fn remember(keep: Keep) -> Remember {
+    Box::new(move |submitted| keep.remembered(&output_of(submitted), Some(location_of(&submitted.run))))
 }
 
 /// Waits until the run has ended, or patience has.
@@ -321,17 +315,24 @@ pub struct SettleOutput {
 }
 
 async fn settle(services: Arc<Services>, context: Context, input: SettleInput) -> Result<SettleOutput, Refusal> {
+    let run = RunId::from(input.run_id);
     let how = match (input.outcome, input.result) {
-        (Outcome::Happened, Some(result)) => Settle::Observed(Value::Object(result)),
+        (Outcome::Happened, Some(result)) => {
+            let result = Value::Object(result);
+            check_result(&services, &context, &run, input.step_number, &result).await?;
+            Settle::Observed(result)
+        }
         (Outcome::Happened, None) => {
             return Err(Refusal::invalid_field("/result", "required", "must be given when the outcome is `happened`"));
         }
-        (Outcome::Retry, _) => Settle::Retry,
-        (Outcome::Fail, _) => {
+        (_, Some(_)) => {
+            return Err(Refusal::invalid_field("/result", "exclusive", "stands only with the outcome `happened`"));
+        }
+        (Outcome::Retry, None) => Settle::Retry,
+        (Outcome::Fail, None) => {
             Settle::Fail(input.comment.unwrap_or_else(|| "A person said that it did not happen.".to_owned()))
         }
     };
-    let run = RunId::from(input.run_id);
     let done = services.engine.settle(&context.who, &run, input.step_number, how).await?;
     Ok(SettleOutput {
         run_id: run.to_string(),
@@ -339,6 +340,23 @@ async fn settle(services: Arc<Services>, context: Context, input: SettleInput) -
         status: done.status.to_owned(),
         resolved_at: done.settled_at.into(),
     })
+}
+
+/// What a person says an operation gave must be something that it can give.
+async fn check_result(
+    services: &Services,
+    context: &Context,
+    run: &RunId,
+    step: u64,
+    result: &Value,
+) -> Result<(), Refusal> {
+    let history = services.history(&context.who.tenant, run).await?;
+    let step = history.run.step(step).ok_or_else(|| Refusal::plain("step-not-found"))?;
+    let name = history.run.operation(step).name.parse().ok();
+    match name.and_then(|name| services.registry.operation_at(&name)) {
+        Some(bound) => bound.validate_output(result).map_err(|issues| Refusal::invalid(within("/result", issues))),
+        None => Ok(()),
+    }
 }
 
 impl From<EngineError> for Refusal {

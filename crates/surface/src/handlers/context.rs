@@ -257,7 +257,7 @@ pub struct TakeOutput {
     snapshot_id: String,
     pack_key: String,
     pack_version: String,
-    hash: Digest,
+    hash: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     item_count: Option<u64>,
     created_at: Moment,
@@ -272,7 +272,7 @@ async fn take(services: Arc<Services>, context: Context, input: TakeInput) -> Re
         snapshot_id: taken.id.to_string(),
         pack_key: pack.key.to_string(),
         pack_version: pack.version.to_string(),
-        hash: taken.root,
+        hash: taken.root.to_string(),
         item_count: Some(taken.items.len() as u64),
         created_at: taken.created_at.into(),
     })

@@ -42,13 +42,6 @@ impl RoleWord {
             Self::Admin => Role::Admin,
         }
     }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Admin => "admin",
-        }
-    }
 }
 
 /// Input of `key.create`.
@@ -271,11 +264,11 @@ mod tests {
         by(&world, "admin", "key.revoke", json!({ "keyId": made["keyId"] })).await.unwrap();
         let refused = call(&world, key(), "server.status", json!({})).await.unwrap_err();
         assert_eq!(refused, "unauthenticated: The key was revoked.");
-        let events = world.recorder.events.lock().unwrap().join("\n");
+        let events = world.admin_events("t_a", 0).await.join("\n");
         assert!(!events.contains(made["secret"].as_str().unwrap()));
         insta::assert_snapshot!(events, @r#"
-        t_a u_admin key.created {"key":"key_01JDA3K9W2ZB8R5M0C7T000012","principal":"u_ci__nightly","role":"user"}
-        t_a u_admin key.revoked {"key":"key_01JDA3K9W2ZB8R5M0C7T000012"}
+        u_admin key.created {"key":"key_01JDA3K9W2ZB8R5M0C7T000012","principal":"u_ci__nightly","role":"user"}
+        u_admin key.revoked {"key":"key_01JDA3K9W2ZB8R5M0C7T000012"}
         "#);
     }
 

@@ -28,7 +28,7 @@ fn world() -> World {
             "^1",
             |_, _: Value| {
                 let location = Some("/test/read/v1?text=x".to_owned());
-                std::future::ready(Ok(crate::gateway::Answer { output: json!({}), location }))
+                std::future::ready(Ok(crate::gateway::Answer { output: json!({}), location, kept: false }))
             },
         )
     })
