@@ -17,6 +17,32 @@ use crate::support::{Dice, Log, to_json};
 /// The changed bundle, and the event where the change must be found; none where the case does not allow it.
 pub type Attack = Option<(Bundle, Option<u64>)>;
 
+/// Every class by name.
+pub const ALL: &[(&str, fn(&Case, &mut Dice) -> Attack)] = &[
+    ("field_edit", field_edit),
+    ("bit_flip", bit_flip),
+    ("delete", delete),
+    ("reorder", reorder),
+    ("truncate", truncate),
+    ("duplicate", duplicate),
+    ("insert", insert),
+    ("splice_run", splice_run),
+    ("splice_tenant", splice_tenant),
+    ("rewrite", rewrite),
+    ("rewrite_with_head", rewrite_with_head),
+    ("key_swap", key_swap),
+    ("checkpoint_swap", checkpoint_swap),
+    ("disclosure_swap", disclosure_swap),
+    ("artifact_swap", artifact_swap),
+    ("approval_swap", approval_swap),
+    ("statement_swap", statement_swap),
+    ("proof_edit", proof_edit),
+    ("erasure_edit", erasure_edit),
+    ("member_edit", member_edit),
+    ("member_added_or_taken", member_added_or_taken),
+    ("view_swap", view_swap),
+];
+
 /// Changes to events: the lines after it, the places that the proofs may be made to speak of, and where it is found.
 fn in_events(
     case: &Case,
