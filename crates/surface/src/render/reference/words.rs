@@ -174,7 +174,7 @@ pub(super) fn retry(retry: Retry) -> String {
 pub(super) fn duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     let units = [(86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute"), (1000, "second"), (1, "millisecond")];
-    let exact = units.into_iter().find(|(size, _)| millis >= *size && millis % size == 0);
+    let exact = units.into_iter().find(|(size, _)| millis >= *size && millis.is_multiple_of(*size));
     let Some((size, unit)) = exact else { return "no time".to_owned() };
     match millis / size {
         1 => format!("1 {unit}"),
