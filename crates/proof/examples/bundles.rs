@@ -1,6 +1,7 @@
 //! Writes bundles for other tools to judge: `cargo run -p affiant-proof --example bundles -- FOLDER [CLEAN [ALTERED]]`.
 //!
-//! FOLDER gets `trust.json`, `clean/*.affiant` and, for each class of change, `altered/CLASS-*.affiant`.
+//! FOLDER gets `trust.json`, `clean/*.affiant` with an earlier checkpoint for each in `previous`, and, for each class of
+//! change, `altered/CLASS-*.affiant`.
 #![expect(clippy::unwrap_used, reason = "it writes test data for people who look on")]
 
 #[path = "../tests/support/mod.rs"]
@@ -10,7 +11,7 @@ mod tampering;
 
 use std::{fs, path::PathBuf};
 
-use affiant_proof::trust::Trust;
+use affiant_proof::{checkpoint::Checkpoint, tree::Head, trust::Trust};
 use support::{Dice, cosigned, file, verify};
 use tampering::{Case, attacks};
 
@@ -19,8 +20,9 @@ fn main() {
     let folder = PathBuf::from(arguments.next().expect("the first argument is the folder to write to"));
     let mut count = |default| arguments.next().map_or(default, |count| count.parse().expect("a number"));
     let (clean, altered): (u64, u64) = (count(10), count(2));
-    fs::create_dir_all(folder.join("clean")).unwrap();
-    fs::create_dir_all(folder.join("altered")).unwrap();
+    for kind in ["clean", "altered", "previous"] {
+        fs::create_dir_all(folder.join(kind)).unwrap();
+    }
     let mut trust = Trust::default();
     for seed in 0..clean {
         let case = Case::new(seed);
@@ -31,6 +33,11 @@ fn main() {
         }
         let bundle = affiant_proof::bundle::pack(parts, &case.world.log, &case.world.log.key).unwrap();
         fs::write(folder.join(format!("clean/{seed:04}.affiant")), file(&bundle)).unwrap();
+        let log = &case.world.log;
+        let size = log.frontier.size() / 2;
+        let head = Head { size, root: affiant_proof::tree::root(log, size).unwrap() };
+        let previous = Checkpoint { origin: log.origin(), head }.sign(&[&log.key]);
+        fs::write(folder.join(format!("previous/{seed:04}")), previous.to_string()).unwrap();
     }
     let mut dice = Dice::new(altered);
     for (class, attack) in attacks::ALL {

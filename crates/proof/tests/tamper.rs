@@ -18,7 +18,7 @@ fn cases() -> u64 {
 }
 
 /// Makes changes of one class; each gives the event where it must be found, when it is a change to events.
-fn found(name: &str, attack: fn(&Case, &mut Dice) -> attacks::Attack) {
+fn found(name: &str, attack: attacks::Class) {
     let seed = name.bytes().fold(0, |seed, byte| seed * 31 % 1_000_003 + u64::from(byte));
     let mut dice = Dice::new(seed);
     let mut made = 0;

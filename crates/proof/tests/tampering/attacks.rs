@@ -17,8 +17,11 @@ use crate::support::{Dice, Log, to_json};
 /// The changed bundle, and the event where the change must be found; none where the case does not allow it.
 pub type Attack = Option<(Bundle, Option<u64>)>;
 
+/// One class of change.
+pub type Class = fn(&Case, &mut Dice) -> Attack;
+
 /// Every class by name.
-pub const ALL: &[(&str, fn(&Case, &mut Dice) -> Attack)] = &[
+pub const ALL: &[(&str, Class)] = &[
     ("field_edit", field_edit),
     ("bit_flip", bit_flip),
     ("delete", delete),

@@ -1,6 +1,6 @@
 //! A clean bundle, and what an attacker has at hand to change it.
 
-#![allow(unreachable_pub, clippy::unwrap_used, reason = "a test's own helpers")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "a test's own helpers")]
 
 pub mod attacks;
 
