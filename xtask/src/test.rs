@@ -12,7 +12,7 @@ type Step = (&'static str, fn() -> Result<()>);
 const STEPS: &[Step] = &[
     ("format", || sh::run(&mut sh::cargo(&["fmt", "--all", "--check"]))),
     ("lints", || {
-        sh::run(&mut sh::cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+        sh::run(&mut sh::cargo(&["clippy", "--quiet", "--workspace", "--lib", "--bins", "--", "-D", "warnings"]))
     }),
     ("facts", || sh::run(&mut sh::cargo(&["test", "--quiet", "--workspace", "--bins", "--lib", "--tests"]))),
     ("rendered", || generate::run(true)),

@@ -25,6 +25,9 @@ pub struct TakeSnapshot {
     pub parameters: Map<String, Value>,
 }
 
+/// A pack that a run reads, with its parameters filled in.
+pub(crate) type PackRead = (std::sync::Arc<Contract>, Map<String, Value>);
+
 impl Engine {
     /// Reads a pack's sources once and keeps what they give.
     pub async fn snapshot(&self, who: &Principal, take: TakeSnapshot) -> Result<Snapshot, EngineError> {
@@ -88,7 +91,7 @@ impl Engine {
     /// Reads the packs of an agent, all into one snapshot, for one of its runs.
     pub(crate) async fn read_packs(
         &self,
-        packs: Vec<(std::sync::Arc<Contract>, Map<String, Value>)>,
+        packs: Vec<PackRead>,
         tenant: &TenantId,
         run: &RunId,
         by: &Actor,
@@ -109,11 +112,7 @@ impl Engine {
     }
 
     /// The packs of a run's agent with their parameters filled in from its input.
-    pub(crate) fn packs_of(
-        &self,
-        agent: &affiant_contract::Agent,
-        facts: &Facts,
-    ) -> Result<Vec<(std::sync::Arc<Contract>, Map<String, Value>)>, String> {
+    pub(crate) fn packs_of(&self, agent: &affiant_contract::Agent, facts: &Facts) -> Result<Vec<PackRead>, String> {
         let filled = agent.packs.iter().map(|used| {
             let pack = self.registry.get(&used.pack).ok_or_else(|| format!("there is no pack `{}`", used.pack))?;
             let parameters = Template::object(&used.parameters)?.fill(facts).map_err(|error| error.to_string())?;

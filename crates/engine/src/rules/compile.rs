@@ -26,7 +26,7 @@ pub(super) struct CompiledRule {
 #[derive(Debug)]
 pub(super) enum CompiledThen {
     Call(Vec<CompiledCall>),
-    Artifact(CompiledArtifact),
+    Artifact(Box<CompiledArtifact>),
     Ask(CompiledAsk),
     Finish(Template),
     Fail(Template),
@@ -148,7 +148,9 @@ fn compile_rule(rule: &Rule) -> Result<CompiledRule, NotCompiled> {
         Then::Calls(calls) => {
             CompiledThen::Call(calls.iter().map(compile_call).collect::<Result<_, _>>().map_err(at("calls"))?)
         }
-        Then::Artifact(artifact) => CompiledThen::Artifact(compile_artifact(artifact).map_err(at("artifact"))?),
+        Then::Artifact(artifact) => {
+            CompiledThen::Artifact(Box::new(compile_artifact(artifact).map_err(at("artifact"))?))
+        }
         Then::Ask(ask) => CompiledThen::Ask(compile_ask(ask).map_err(at("ask"))?),
         Then::Finish(output) => CompiledThen::Finish(Template::object(output).map_err(at("finish"))?),
         Then::Fail(fail) => CompiledThen::Fail(text(&fail.because).map_err(at("fail"))?),

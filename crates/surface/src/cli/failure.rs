@@ -48,7 +48,7 @@ impl Failure {
         let message = [text("detail"), text("title"), format!("the server answered with status {status}")];
         let message = message.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
         let issues = problem["issues"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let details = issues.iter().map(|issue| issue_line(issue)).collect();
+        let details = issues.iter().map(issue_line).collect();
         let next = known.map(|known| known.remedy.to_owned());
         Self { exit: Exit::of_problem(status, &code), code, message, details, next, problem: Some(Box::new(problem)) }
     }

@@ -4,7 +4,10 @@ use clap::{Arg, ArgMatches, Command};
 
 use super::{Exit, Failure, exit, grammar, terminal};
 
-const TOPICS: &[(&str, fn() -> String)] = &[("exit-codes", exit_codes), ("commands", text)];
+/// A topic, and how its text is made.
+type Topic = (&'static str, fn() -> String);
+
+const TOPICS: &[Topic] = &[("exit-codes", exit_codes), ("commands", text)];
 
 pub(crate) fn command() -> Command {
     let topics = TOPICS.iter().map(|(name, _)| *name).collect::<Vec<_>>();
