@@ -48,8 +48,9 @@ impl Host for Program {
         serve::run(wanted, loaded, config.server)
     }
 
-    fn sample(&self, _: &Path) -> Result<(), Failure> {
-        Err(Failure::new(Exit::Unexpected, "not-bound", "this build has no sample project yet"))
+    fn sample(&self, folder: &Path) -> Result<(), Failure> {
+        affiant_adapters::sample::create(folder)
+            .map_err(|error| Failure::new(Exit::Unexpected, "internal", error.to_string()))
     }
 
     fn version(&self) -> &'static str {

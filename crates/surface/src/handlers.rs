@@ -4,6 +4,7 @@
 //! The types are held to the contracts by a test: for every handler an input and an output with every field, and one
 //! with only the required ones, are made from the schemas and must pass through the Rust types unchanged.
 
+pub mod again;
 pub mod agent;
 pub mod commands;
 pub mod context;
@@ -23,6 +24,7 @@ pub use services::Services;
 pub fn all(services: &Services) -> Handlers {
     agent::handlers(services)
         .and(contract::handlers(&services.registry))
+        .and(again::handlers(services))
         .and(commands::handlers(services))
         .and(context::handlers(services))
         .and(keys::handlers(services))
