@@ -14,7 +14,7 @@ use affiant_store::{Options, open};
 use affiant_surface::{
     auth::{Keyring, Owner, ensure_owner_key},
     cli::{Exit, Failure, Serve},
-    gateway,
+    docs, gateway,
     handlers::{
         self, Services,
         services::{Facts, StorageKind},
@@ -95,7 +95,7 @@ pub(super) async fn put_together(
         settings: gateway::Settings { tenant: TENANT.into(), ..gateway::Settings::default() },
     };
     let gateway = gateway::Gateway::new(parts).map_err(|error| internal(&error))?;
-    let pages = health::router(opened.store);
+    let pages = docs::router(registry).merge(health::router(opened.store));
     let hosts = rest::Hosts { names: config.hosts.clone(), ..rest::Hosts::default() };
     let settings = rest::Settings { hosts, max_body: config.body_limit, ..rest::Settings::default() };
     Ok(Parts { engine, router: rest::router(gateway, settings, pages) })
