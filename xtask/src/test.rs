@@ -14,7 +14,9 @@ const STEPS: &[Step] = &[
     ("lints", || {
         sh::run(&mut sh::cargo(&["clippy", "--quiet", "--workspace", "--lib", "--bins", "--", "-D", "warnings"]))
     }),
-    ("facts", || sh::run(&mut sh::cargo(&["test", "--quiet", "--workspace", "--no-fail-fast", "--bins", "--lib", "--tests"]))),
+    ("facts", || {
+        sh::run(&mut sh::cargo(&["test", "--quiet", "--workspace", "--no-fail-fast", "--bins", "--lib", "--tests"]))
+    }),
     ("rendered", || generate::run(true)),
     ("contracts", judges::contracts),
     ("openapi", judges::openapi),
