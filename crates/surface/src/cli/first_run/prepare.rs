@@ -111,7 +111,10 @@ fn settle(context: &Context<'_>, place: &Place) -> Result<(PathBuf, String), Fai
 
 /// The sample project in the data folder. It is made beside its place and moved there whole.
 fn sample(context: &Context<'_>, data: &Path) -> Result<PathBuf, Failure> {
-    let (folder, fresh) = (data.join("sample-project"), data.join("sample-project.new"));
+    // Beside the data folder and not in it: no agent is ever let into a server's own data.
+    let beside =
+        |name: &str| data.with_file_name(format!("{}-{name}", data.file_name().unwrap_or_default().to_string_lossy()));
+    let (folder, fresh) = (beside("sample-project"), beside("sample-project.new"));
     if !folder.is_dir() {
         if fresh.exists() {
             std::fs::remove_dir_all(&fresh)?;
