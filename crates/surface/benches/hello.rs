@@ -15,16 +15,24 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use affiant_contract::{Contract, Registry, load_file};
-use affiant_engine::ports::{Chance, Clock, Document, Preview, ToolCall, ToolFailure, ToolOutput, Tools};
-use affiant_journal::{Actor, Body, TenantId, Timestamp};
-use affiant_policy::{PrincipalKind, Role};
-use affiant_store::{MemoryStore, testing::Dice};
+use affiant_contract::{Contract, PackSource, Registry, load_file};
+use affiant_engine::{
+    Engine,
+    ports::{
+        Chance, Clock, Place, Ports, Preview, Scope, SourceFailure, SourceItem, Sources, ToolCall, ToolFailure,
+        ToolOutput, Tools, Vault, VaultError,
+    },
+};
+use affiant_journal::{TenantId, Timestamp};
+use affiant_policy::{PolicySet, PrincipalKind, Role};
+use affiant_store::{MemoryBlobs, MemoryStore, testing::Dice};
 use affiant_surface::{
     auth::{KeyRecord, Keyring, NewKey},
-    gateway::{Gateway, Parts, Recorder, Settings},
-    handlers,
-    problem::Refusal,
+    gateway::{Gateway, Parts, Settings},
+    handlers::{
+        self, Services,
+        services::{Facts, StorageKind},
+    },
     rest,
 };
 use async_trait::async_trait;
@@ -34,6 +42,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
 };
+use tokio_util::sync::CancellationToken;
 
 const TURNS: usize = 9;
 const TURN: Duration = Duration::from_millis(400);
@@ -108,6 +117,7 @@ impl Chance for Counted {
     }
 }
 
+/// Stands for everything that the way through the gateway does not need.
 struct Nothing;
 
 #[async_trait]
@@ -126,8 +136,22 @@ impl Tools for Nothing {
 }
 
 #[async_trait]
-impl Recorder for Nothing {
-    async fn record(&self, _: &TenantId, _: Actor, _: Body, _: Vec<Document>) -> Result<(), Refusal> {
+impl Sources for Nothing {
+    async fn read(&self, _: &PackSource, _: &Scope) -> Result<Vec<SourceItem>, SourceFailure> {
+        Ok(Vec::new())
+    }
+}
+
+impl Vault for Nothing {
+    fn seal(&self, _: &Place<'_>, disclosure: &str) -> Result<Arc<[u8]>, VaultError> {
+        Ok(disclosure.as_bytes().into())
+    }
+
+    fn open(&self, _: &Place<'_>, _: &[u8]) -> Result<String, VaultError> {
+        Err(VaultError::Refused)
+    }
+
+    fn erase(&self, _: &TenantId, _: &str) -> Result<(), VaultError> {
         Ok(())
     }
 }
@@ -156,19 +180,57 @@ fn surface() -> (Router, String) {
         let greeting = format!("hello, {}", input.name);
         std::future::ready(Ok(Greeting { greeting }))
     };
+    let ports = Ports {
+        store: Arc::new(MemoryStore::new(clock.clone())),
+        blobs: Arc::new(MemoryBlobs::default()),
+        vault: Arc::new(Nothing),
+        tools: Arc::new(Nothing),
+        sources: Arc::new(Nothing),
+        clock,
+        chance,
+    };
+    let names = affiant_engine::Settings::new("b_bench".into(), "w_bench".into());
+    let engine = Engine::new(ports.clone(), registry.clone(), PolicySet::default(), names);
+    let services = services(&engine, &keyring);
     let gateway = Gateway::new(Parts {
         handlers: handlers::contract::handlers(&registry).on("bench.hello", "^1", greet),
         registry,
-        tools: Arc::new(Nothing),
-        store: Arc::new(MemoryStore::new(clock.clone())),
+        tools: ports.tools,
+        store: ports.store,
         keyring,
-        recorder: Arc::new(Nothing),
-        clock,
-        chance,
+        recorder: engine,
+        clock: ports.clock,
+        chance: ports.chance,
         settings: Settings { check_outputs: false, ..Settings::default() },
     });
     let gateway = gateway.expect("every handler has its contract");
-    (rest::router(gateway, rest::Settings::default(), Router::new()), shown)
+    (rest::router(gateway, services, rest::Settings::default(), Router::new()), shown)
+}
+
+fn services(engine: &Arc<Engine>, keyring: &Arc<Keyring>) -> Services {
+    let ports = engine.ports().clone();
+    let facts = Facts {
+        version: "bench",
+        started_at: ports.clock.now(),
+        address: String::new(),
+        data_dir: "/nowhere".into(),
+        storage: StorageKind::Memory,
+        workers: 0,
+        workspaces: Vec::new(),
+    };
+    Services {
+        registry: engine.registry().clone(),
+        store: ports.store,
+        blobs: ports.blobs,
+        vault: ports.vault,
+        keyring: keyring.clone(),
+        recorder: engine.clone(),
+        clock: ports.clock,
+        chance: ports.chance,
+        engine: engine.clone(),
+        stop: CancellationToken::new(),
+        facts: Arc::new(facts),
+    }
 }
 
 async fn serve(router: Router) -> SocketAddr {

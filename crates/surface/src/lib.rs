@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod cli;
 pub mod docs;
+pub mod events;
 pub mod gateway;
 pub mod handlers;
 pub mod health;

@@ -2,7 +2,7 @@
 //! reply into a response. No operation has code of its own here, so none can drift from its contract.
 
 mod guard;
-pub mod health;
+mod live;
 pub(crate) mod query;
 mod request;
 mod response;
@@ -12,8 +12,9 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use affiant_contract::Pick;
 use axum::{
     Router,
+    body::Body,
     extract::{Request, State},
-    http::Method,
+    http::{Method, request::Parts},
     response::Response,
 };
 use tower::ServiceExt as _;
@@ -23,6 +24,7 @@ pub use guard::Hosts;
 use crate::{
     auth::Credential,
     gateway::{Call, Gateway, Input, Route, SurfaceName, Target},
+    handlers::Services,
     problem::{Refusal, TraceId},
 };
 
@@ -51,16 +53,21 @@ struct Rest {
     settings: Settings,
     /// Every path of an operation: with the exact version, and the shorter ones that lead to the newest match.
     paths: HashMap<String, Arc<Route>>,
+    /// The operation whose right is needed for the bytes of artifacts.
+    artifacts: Option<Arc<Route>>,
+    /// What the routes read that answer with more than one reply.
+    services: Services,
     /// Everything that is no operation: documentation, health.
     pages: Router,
 }
 
 /// Everything that is reached over HTTP: the operations, and `pages` for every other path. Paths that nobody has are
 /// 404 problems; the guard against foreign hosts and origins stands before all of them.
-pub fn router(gateway: Arc<Gateway>, settings: Settings, pages: Router) -> Router {
+pub fn router(gateway: Arc<Gateway>, services: Services, settings: Settings, pages: Router) -> Router {
     let paths = paths(&gateway);
+    let artifacts = gateway.route(&Target::Named { key: live::ARTIFACTS.into(), pick: Pick::Newest });
     let pages = pages.fallback(|| std::future::ready(response::nowhere()));
-    Router::new().fallback(serve).with_state(Arc::new(Rest { gateway, settings, paths, pages }))
+    Router::new().fallback(serve).with_state(Arc::new(Rest { gateway, settings, paths, artifacts, services, pages }))
 }
 
 fn paths(gateway: &Gateway) -> HashMap<String, Arc<Route>> {
@@ -89,30 +96,37 @@ async fn serve(State(rest): State<Arc<Rest>>, request: Request) -> Response {
     let mut route = None;
     let response = match rest.answer(request, &trace, &mut route).await {
         Ok(response) => response,
-        Err(refusal) => {
-            let route = route.as_deref();
-            let problem = rest.gateway.refused(refusal, route, None, SurfaceName::Rest, &trace);
-            response::problem(&problem, route.map(|route| &*route.version))
-        }
+        Err(refusal) => rest.refusal(refusal, route.as_deref(), &trace),
     };
     let response = response::secured(response, &trace);
     if head { response::without_body(response) } else { response }
 }
 
 impl Rest {
+    fn refusal(&self, refusal: Refusal, route: Option<&Route>, trace: &TraceId) -> Response {
+        let problem = self.gateway.refused(refusal, route, None, SurfaceName::Rest, trace);
+        response::problem(&problem, route.map(|route| &*route.version))
+    }
+
     async fn answer(
         &self,
         request: Request,
         trace: &TraceId,
         found: &mut Option<Arc<Route>>,
     ) -> Result<Response, Refusal> {
-        self.settings.hosts.admit(request.headers(), request.uri())?;
-        let path = request::path(request.uri())?;
+        let (head, body) = request.into_parts();
+        self.settings.hosts.admit(&head.headers, &head.uri)?;
+        let path = request::path(&head.uri)?;
         if let Some(route) = self.paths.get(&*path).cloned() {
             *found = Some(route.clone());
-            return self.operation(route, request, trace).await;
+            return self.operation(route, &head, body, trace).await;
+        }
+        if let Some(artifact) = live::artifact_in(&path) {
+            *found = self.artifacts.clone();
+            return self.artifact(artifact, &head, trace).await;
         }
         let unknown = request::named(&path);
+        let request = Request::from_parts(head, body);
         let response = self.pages.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         match unknown {
             _ if !response::is_nowhere(&response) => Ok(response),
@@ -124,9 +138,15 @@ impl Rest {
         }
     }
 
-    async fn operation(&self, route: Arc<Route>, request: Request, trace: &TraceId) -> Result<Response, Refusal> {
+    async fn operation(
+        &self,
+        route: Arc<Route>,
+        head: &Parts,
+        body: Body,
+        trace: &TraceId,
+    ) -> Result<Response, Refusal> {
         let allow = if route.reads_only { "GET, HEAD, OPTIONS" } else { "POST, OPTIONS" };
-        match (request.method(), route.reads_only) {
+        match (&head.method, route.reads_only) {
             (&Method::OPTIONS, _) => return Ok(response::options(allow)),
             (&Method::GET | &Method::HEAD, true) | (&Method::POST, false) => {}
             (method, reads_only) => {
@@ -135,12 +155,15 @@ impl Rest {
                 return Err(Refusal::new("method-not-allowed", detail).allowing(allow));
             }
         }
-        let credential = request::credential(request.headers());
-        let peer = request::peer(&request);
-        let key = request::idempotency_key(request.headers())?;
+        if &*route.operation.contract().meta.key == live::EVENTS && live::wants_stream(&head.headers) {
+            return self.stream(route, head).await;
+        }
+        let credential = request::credential(&head.headers);
+        let peer = request::peer(head);
+        let key = request::idempotency_key(&head.headers)?;
         let input = match route.reads_only {
-            true => request::parameters(request.uri(), MAX_QUERY)?,
-            false => request::body(request, self.settings.max_body, self.settings.body_timeout).await?,
+            true => request::parameters(&head.uri, MAX_QUERY)?,
+            false => request::body(&head.headers, body, self.settings.max_body, self.settings.body_timeout).await?,
         };
         Ok(self.call(Target::Route(route), input, credential, key, peer, trace).await)
     }
@@ -162,3 +185,6 @@ impl Rest {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod live_tests;

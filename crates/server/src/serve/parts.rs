@@ -98,7 +98,7 @@ pub(super) async fn put_together(
     let pages = docs::router(registry).merge(health::router(opened.store));
     let hosts = rest::Hosts { names: config.hosts.clone(), ..rest::Hosts::default() };
     let settings = rest::Settings { hosts, max_body: config.body_limit, ..rest::Settings::default() };
-    Ok(Parts { engine, router: rest::router(gateway, settings, pages) })
+    Ok(Parts { engine, router: rest::router(gateway, services, settings, pages) })
 }
 
 fn settings(config: &ServerConfig, chance: &dyn Chance, clock: &dyn Clock) -> Settings {

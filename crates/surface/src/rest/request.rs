@@ -4,8 +4,9 @@ use std::{borrow::Cow, net::SocketAddr, sync::Arc, time::Duration};
 
 use affiant_contract::Pick;
 use axum::{
-    extract::{ConnectInfo, Request},
-    http::{HeaderMap, Uri, header},
+    body::Body,
+    extract::ConnectInfo,
+    http::{HeaderMap, Uri, header, request::Parts},
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
@@ -60,11 +61,11 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Ref
 }
 
 /// Address of the caller, where the server was told it.
-pub(super) fn peer(request: &Request) -> Option<Arc<str>> {
-    if request.headers().contains_key(header::AUTHORIZATION) {
+pub(super) fn peer(request: &Parts) -> Option<Arc<str>> {
+    if request.headers.contains_key(header::AUTHORIZATION) {
         return None;
     }
-    let ConnectInfo(address) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
+    let ConnectInfo(address) = request.extensions.get::<ConnectInfo<SocketAddr>>()?;
     Some(address.ip().to_string().into())
 }
 
@@ -82,14 +83,14 @@ pub(super) fn parameters(uri: &Uri, most: usize) -> Result<Input, Refusal> {
 }
 
 /// The input of a command: the JSON body.
-pub(super) async fn body(request: Request, most: usize, patience: Duration) -> Result<Input, Refusal> {
-    json_only(request.headers())?;
+pub(super) async fn body(headers: &HeaderMap, body: Body, most: usize, patience: Duration) -> Result<Input, Refusal> {
+    json_only(headers)?;
     let too_large = || Refusal::new("payload-too-large", format!("The body has more than {most} bytes."));
-    let said = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let said = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if said.is_some_and(|length: u64| length > most as u64) {
         return Err(too_large());
     }
-    let whole = Limited::new(request.into_body(), most).collect();
+    let whole = Limited::new(body, most).collect();
     match tokio::time::timeout(patience, whole).await {
         Ok(Ok(body)) => Ok(Input::Json(body.to_bytes())),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),

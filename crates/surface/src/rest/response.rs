@@ -11,7 +11,7 @@ use crate::{
     problem::{self, Problem, TraceId},
 };
 
-const CONTRACT_VERSION: HeaderName = HeaderName::from_static("contract-version");
+pub(super) const CONTRACT_VERSION: HeaderName = HeaderName::from_static("contract-version");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -70,10 +70,16 @@ pub(super) fn problem(problem: &Problem, version: Option<&str>) -> Response {
     response
 }
 
+/// A response that is its status alone.
+pub(super) fn empty(status: StatusCode) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = status;
+    response
+}
+
 /// What may be done with a path.
 pub(super) fn options(allow: &'static str) -> Response {
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::NO_CONTENT;
+    let mut response = empty(StatusCode::NO_CONTENT);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
     response
 }
@@ -108,7 +114,7 @@ pub(super) fn without_body(mut response: Response) -> Response {
 }
 
 /// Sets a header whose text may, in a contract of somebody's own, be none that a header can hold.
-fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {
+pub(super) fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {
     if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
         headers.insert(name, value);
     }

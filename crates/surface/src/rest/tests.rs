@@ -37,7 +37,7 @@ fn world() -> World {
 fn serving(world: &World) -> Router {
     let pages = Router::new().route("/page", axum::routing::get(async || "a page"));
     let settings = Settings { max_body: 100, ..Settings::default() };
-    router(world.gateway.clone(), settings, pages)
+    router(world.gateway.clone(), world.services.clone(), settings, pages)
 }
 
 /// Sends one request, written as it would be sent: method and path, headers, an empty line, the body.
