@@ -33,13 +33,17 @@ pub(super) async fn approval(client: &Client, typed: &str) -> Result<String, Fai
 
 /// The id in `field` of the one row that a person means.
 pub(super) fn among(rows: &[Value], field: &str, typed: &str) -> Result<String, Failure> {
-    let ids: Vec<String> = rows.iter().filter_map(|row| row[field].as_str().map(str::to_owned)).collect();
-    if ids.iter().any(|id| id == typed) {
-        return Ok(typed.to_owned());
+    let what = field.trim_end_matches("Id");
+    let named = |row: &&Value| row[field] == typed || row["name"] == typed || row["url"] == typed;
+    let ids = |rows: &mut dyn Iterator<Item = &Value>| -> Vec<String> {
+        rows.filter_map(|row| row[field].as_str().map(str::to_owned)).collect()
+    };
+    let exact = ids(&mut rows.iter().filter(named));
+    if !exact.is_empty() {
+        return only(typed, what, exact);
     }
     let part = shortened(typed)?;
-    let what = field.trim_end_matches("Id");
-    only(typed, what, ids.into_iter().filter(|id| matches(id, part)).collect())
+    only(typed, what, ids(&mut rows.iter()).into_iter().filter(|id| matches(id, part)).collect())
 }
 
 async fn newest(client: &Client) -> Result<String, Failure> {
@@ -101,6 +105,15 @@ mod tests {
         let id = "run_01JDA3K9W2ZB8R5M0C7T7XK4QZ";
         assert!(matches(id, "7xk4qz") && matches(id, "run_01JDA3") && matches(id, "01JDA3") && !matches(id, "K9W2"));
         assert_eq!((short(id), short("u_ana")), ("…7XK4QZ".to_owned(), "u_ana".to_owned()));
+    }
+
+    #[test]
+    fn a_thing_with_a_name_is_known_by_it_unless_two_have_it() {
+        let key = |id: &str, name: &str| json!({ "keyId": id, "name": name });
+        let rows = [key("key_01JDA", "ci"), key("key_01JDB", "ops"), key("key_01JDC", "ops")];
+        assert_eq!(among(&rows, "keyId", "ci").unwrap(), "key_01JDA");
+        assert_eq!(among(&rows, "keyId", "1JDC").unwrap(), "key_01JDC");
+        assert_eq!(among(&rows, "keyId", "ops").unwrap_err().details.len(), 2);
     }
 
     #[test]

@@ -201,8 +201,14 @@ impl Wish {
         if !self.fields.is_empty() {
             return self.fields.clone();
         }
-        let first = items.first().and_then(Value::as_object);
-        first.map(|first| first.keys().cloned().collect()).unwrap_or_default()
+        // Fields that are absent in one item may be there in another; each has its column where it appeared first.
+        let mut headings: Vec<String> = Vec::new();
+        for field in items.iter().filter_map(Value::as_object).flat_map(|item| item.keys()) {
+            if !headings.contains(field) {
+                headings.push(field.clone());
+            }
+        }
+        headings
     }
 
     fn cells(&self, items: &[Value]) -> Vec<Vec<String>> {
