@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use affiant_contract::duration;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use reqwest::Response;
 use serde_json::{Value, json};
 
 use super::{named, run_argument};
@@ -119,12 +120,22 @@ pub(in crate::cli) async fn follow_events(
             request["after"] = last.into();
         }
         match client.stream("agent.events", "v1", &request).await {
-            Ok(response) => {
+            Ok(response) if is_stream(&response) => {
                 let mut stream = Stream::new(response);
                 while let Some(sent) = stream.next().await {
                     let Ok(event) = serde_json::from_str::<Value>(&sent.data) else { continue };
                     (last, broken) = (event["seq"].as_u64().or(last), 0);
                     if take(&event, &sent.data) {
+                        return Ok(());
+                    }
+                }
+            }
+            // Something between us and the server does not stream: ask again and again instead.
+            Ok(response) => {
+                let page: Value = response.json().await.unwrap_or_default();
+                for event in page["events"].as_array().into_iter().flatten() {
+                    (last, broken) = (event["seq"].as_u64().or(last), 0);
+                    if take(event, &event.to_string()) {
                         return Ok(());
                     }
                 }
@@ -135,6 +146,11 @@ pub(in crate::cli) async fn follow_events(
         broken += 1;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+fn is_stream(response: &Response) -> bool {
+    let media = response.headers().get("content-type").and_then(|media| media.to_str().ok());
+    media.is_some_and(|media| media.starts_with("text/event-stream"))
 }
 
 pub(super) fn events_arguments(command: Command) -> Command {
