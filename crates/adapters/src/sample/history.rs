@@ -33,7 +33,10 @@ pub(super) fn read(text: &str) -> Result<Vec<Commit>, String> {
                 let files = last.map(|commit| commit.files.clone()).unwrap_or_default();
                 begin(rest, &block, files).map(|commit| commits.push(commit))
             }
-            ("tag", Some(commit)) => Some(commit.tag = Some(rest.to_owned())),
+            ("tag", Some(commit)) => {
+                commit.tag = Some(rest.to_owned());
+                Some(())
+            }
             (verb, Some(commit)) => change(&mut commit.files, verb, rest, &block),
             _ => None,
         };
