@@ -8,6 +8,7 @@ mod history;
 mod open;
 mod range;
 mod show;
+mod tracked;
 mod tree;
 mod walk;
 
