@@ -13,11 +13,17 @@ use affiant_contract::{
     Finding, Loaded, Registry, Severity,
     lint::{Lint, lint},
 };
-use affiant_surface::cli::{Exit, Failure, Running, Serve};
+use affiant_surface::{
+    cli::{Exit, Failure, Running, Serve},
+    gateway::Gateway,
+};
 use tokio::{net::TcpListener, signal::unix::SignalKind};
 use tokio_util::sync::CancellationToken;
 
 use crate::project::ServerConfig;
+
+/// How often refused calls that were counted are written down.
+const REFUSALS: Duration = Duration::from_secs(5);
 
 /// How long open requests, streams and steps may take to end once the server was told to stop.
 const GRACE: Duration = Duration::from_secs(8);
@@ -60,6 +66,7 @@ async fn serve(wanted: Serve, registry: Registry, config: ServerConfig) -> Resul
     let url = format!("http://{}", listener.local_addr()?);
     let parts = parts::put_together(&wanted, Arc::new(registry), &config, &url, &stop).await?;
     let worker = tokio::spawn(parts.engine.clone().work(stop.clone()));
+    tokio::spawn(write_refusals_down(parts.gateway.clone(), stop.clone()));
 
     announce(&wanted.data, &url)?;
     tokio::spawn(told_to_stop(stop.clone()));
@@ -71,6 +78,7 @@ async fn serve(wanted: Serve, registry: Registry, config: ServerConfig) -> Resul
     if ended.is_err() {
         tracing::warn!("stopped with requests or steps still open");
     }
+    parts.gateway.flush_refusals(true).await;
     std::fs::remove_file(wanted.data.join(Running::FILE)).ok();
     Ok(Exit::Done)
 }
@@ -108,4 +116,11 @@ async fn told_to_stop(stop: CancellationToken) {
         _ = tokio::signal::ctrl_c() => (),
     }
     stop.cancel();
+}
+
+/// Writes refused calls into the record, those of one caller together, until the server stops.
+async fn write_refusals_down(gateway: Arc<Gateway>, stop: CancellationToken) {
+    while tokio::time::timeout(REFUSALS, stop.cancelled()).await.is_err() {
+        gateway.flush_refusals(false).await;
+    }
 }

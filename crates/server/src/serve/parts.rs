@@ -40,6 +40,8 @@ const TENANT: &str = "t_local";
 pub(super) struct Parts {
     /// Carries out runs.
     pub(super) engine: Arc<Engine>,
+    /// The one door.
+    pub(super) gateway: Arc<gateway::Gateway>,
     /// Everything that is reached over HTTP.
     pub(super) router: Router,
 }
@@ -98,7 +100,8 @@ pub(super) async fn put_together(
     let pages = docs::router(registry).merge(health::router(opened.store));
     let hosts = rest::Hosts { names: config.hosts.clone(), ..rest::Hosts::default() };
     let settings = rest::Settings { hosts, max_body: config.body_limit, ..rest::Settings::default() };
-    Ok(Parts { engine, router: rest::router(gateway, services, settings, pages) })
+    let router = rest::router(gateway.clone(), services, settings, pages);
+    Ok(Parts { engine, gateway, router })
 }
 
 fn settings(config: &ServerConfig, chance: &dyn Chance, clock: &dyn Clock) -> Settings {

@@ -123,7 +123,15 @@ async fn a_stream_is_behind_the_same_door() {
         let problem: Value = serde_json::from_str(&text(get(&world, caller, path, headers).await).await).unwrap();
         lines.push(format!("{caller} {} {}", problem["status"], problem["code"]));
     }
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    no key 401 "unauthenticated"
+    revoked 401 "unauthenticated"
+    other tenant 404 "run-not-found"
+    user 404 "run-not-found"
+    user 422 "input-invalid"
+    user 422 "input-invalid"
+    user 403 "origin-refused"
+    "#);
 }
 
 /// Puts an artifact into the store as the engine would.
@@ -179,7 +187,18 @@ async fn the_bytes_of_an_artifact_come_whole_or_in_part_and_only_to_their_tenant
             serde_json::from_str::<Value>(&body).ok().and_then(|problem| problem["code"].as_str().map(str::to_owned));
         lines.push(format!("{line} {}", code.unwrap_or(body)));
     }
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    user /agent/artifacts/art_1/content []: 200 [] [text/markdown] 0123456789
+    user /agent/artifacts/art_1/content [("range", "bytes=2-4")]: 206 [bytes 2-4/10] [text/markdown] 234
+    user /agent/artifacts/art_1/content [("range", "bytes=-2")]: 206 [bytes 8-9/10] [text/markdown] 89
+    user /agent/artifacts/art_1/content [("range", "bytes=10-")]: 416 [bytes */10] [application/problem+json] range-not-satisfiable
+    user /agent/artifacts/art_1/content [("range", "bytes=2-4"), ("if-range", "\"other\"")]: 200 [] [text/markdown] 0123456789
+    user /agent/artifacts/art_1/content [("if-none-match", "\"84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882\"")]: 304 [] [] 
+    other tenant /agent/artifacts/art_1/content []: 404 [] [application/problem+json] artifact-not-found
+    no key /agent/artifacts/art_1/content []: 401 [] [application/problem+json] unauthenticated
+    user /agent/artifacts/art_2/content []: 404 [] [application/problem+json] artifact-not-found
+    user /agent/artifacts/a/b/content []: 404 [] [application/problem+json] not-found
+    "#);
     let response = get(&world, "user", path, &[]).await;
     assert_eq!(
         response.headers()["content-disposition"].to_str().unwrap(),
