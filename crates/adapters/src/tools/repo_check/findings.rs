@@ -23,6 +23,9 @@ pub(super) struct Finding {
     pub(super) mend: Option<(Range<usize>, String)>,
 }
 
+/// New text, and the bytes that it replaces.
+type Mend = (Range<usize>, String);
+
 /// Everything that was found so far.
 #[derive(Default)]
 pub(super) struct Report {
@@ -30,7 +33,7 @@ pub(super) struct Report {
     pub(super) links: usize,
     findings: Vec<Found>,
     /// Files with something to mend: their text, and what to put where.
-    mends: BTreeMap<String, (String, Vec<(Range<usize>, String)>)>,
+    mends: BTreeMap<String, (String, Vec<Mend>)>,
 }
 
 #[derive(Serialize)]
