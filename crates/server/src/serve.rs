@@ -30,6 +30,7 @@ const GRACE: Duration = Duration::from_secs(8);
 
 /// Runs the server until SIGTERM or Ctrl-C.
 pub(crate) fn run(wanted: Serve, loaded: Loaded, config: ServerConfig) -> Result<Exit, Failure> {
+    log();
     let registry = checked(loaded)?;
     // The command line has a runtime of one thread for its own requests; a server needs another.
     let server = std::thread::spawn(move || {
@@ -39,6 +40,14 @@ pub(crate) fn run(wanted: Serve, loaded: Loaded, config: ServerConfig) -> Result
         exit
     });
     server.join().map_err(|_| Failure::new(Exit::Unexpected, "internal", "the server panicked; its log says where"))?
+}
+
+/// Writes the log to standard error: warnings, and more where `AFFIANT_LOG` asks for it.
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("AFFIANT_LOG");
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    // A second server in one process would find the first one's log; that is as good as its own.
+    let _ = tracing_subscriber::fmt().with_ansi(false).with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
 /// The registry, if nothing in the contracts stands in the way of running.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{services::Services, wire::Moment};
 use crate::{
-    gateway::{Context, Handlers},
+    gateway::{Answer, Context, Handlers},
     problem::Refusal,
 };
 
@@ -17,8 +17,8 @@ use crate::{
 pub fn handlers(services: &Services) -> Handlers {
     let [for_retry, for_fork, for_replay] = [(); 3].map(|()| Arc::new(services.clone()));
     Handlers::new()
-        .on("agent.retry", "^1", move |context, input| retry(for_retry.clone(), context, input))
-        .on("agent.fork", "^1", move |context, input| fork(for_fork.clone(), context, input))
+        .accepting("agent.retry", "^1", move |context, input| retry(for_retry.clone(), context, input))
+        .accepting("agent.fork", "^1", move |context, input| fork(for_fork.clone(), context, input))
         .on("agent.replay", "^1", move |context, input| replay(for_replay.clone(), context, input))
 }
 
@@ -45,16 +45,22 @@ pub struct RetryOutput {
     context_snapshot_id: Option<String>,
 }
 
-async fn retry(services: Arc<Services>, context: Context, input: RetryInput) -> Result<RetryOutput, Refusal> {
+async fn retry(services: Arc<Services>, context: Context, input: RetryInput) -> Result<Answer<RetryOutput>, Refusal> {
     let parent = RunId::from(input.run_id);
     let again = services.engine.retry(&context.who, &parent, input.fresh_context).await?;
-    Ok(RetryOutput {
+    let output = RetryOutput {
         run_id: again.run.to_string(),
         status: again.status.to_owned(),
         submitted_at: again.submitted_at.into(),
         parent_run_id: parent.to_string(),
         context_snapshot_id: again.snapshot.map(|snapshot| snapshot.to_string()),
-    })
+    };
+    Ok(Answer { location: Some(location_of(&output.run_id)), kept: false, output })
+}
+
+/// Where a run that was accepted can be watched.
+fn location_of(run: &str) -> String {
+    format!("/agent/status/v1?runId={run}")
 }
 
 /// Input of `agent.fork`.
@@ -110,11 +116,12 @@ impl From<ForkStep> for Planned {
     }
 }
 
-async fn fork(services: Arc<Services>, context: Context, input: ForkInput) -> Result<ForkOutput, Refusal> {
+async fn fork(services: Arc<Services>, context: Context, input: ForkInput) -> Result<Answer<ForkOutput>, Refusal> {
     let run = RunId::from(input.run_id);
     let wish = Fork { run: run.clone(), from_step: input.from_step, input: input.input, dry_run: input.dry_run };
     let ForkPlan { from_step, steps, reused, submitted } = services.engine.fork(&context.who, wish).await?;
-    Ok(ForkOutput {
+    let location = submitted.as_ref().map(|it| location_of(it.run.as_str()));
+    let output = ForkOutput {
         run_id: submitted.as_ref().map(|it| it.run.to_string()),
         status: submitted.as_ref().map(|it| it.status.to_owned()),
         submitted_at: submitted.as_ref().map(|it| it.submitted_at.into()),
@@ -122,7 +129,8 @@ async fn fork(services: Arc<Services>, context: Context, input: ForkInput) -> Re
         from_step,
         plan: steps.into_iter().map(Planned::from).collect(),
         reused,
-    })
+    };
+    Ok(Answer { output, location, kept: false })
 }
 
 /// Input of `agent.replay`.

@@ -184,7 +184,12 @@ async fn row(services: &Services, context: &Context, contract: &Contract) -> Res
         owners: meta.owners,
         tags: meta.tags,
         planner: PlannerWords::of(&agent.planner),
-        tools: agent.tools.iter().map(|tool| ToolRow::of(registry, tool)).collect(),
+        // How long an approval waits is told by `agent.describe` alone.
+        tools: agent
+            .tools
+            .iter()
+            .map(|tool| ToolRow { approval_expires_seconds: None, ..ToolRow::of(registry, tool) })
+            .collect(),
     }))
 }
 
