@@ -51,9 +51,9 @@ fn a_source_takes_its_parameters_and_names_the_one_that_is_missing() {
         "key": "history", "kind": "git", "root": "${parameters.repository}", "read": "history", "range": "v${parameters.from}..HEAD",
     }))
     .unwrap();
-    let parameters = json!({ "repository": "/work/shop", "from": 2 });
+    let parameters = json!({ "repository": "/srv/shop", "from": 2 });
     let filled = fill(&source, parameters.as_object().unwrap()).unwrap();
-    assert_eq!(serde_json::to_value(&filled.from).unwrap()["root"], "/work/shop");
+    assert_eq!(serde_json::to_value(&filled.from).unwrap()["root"], "/srv/shop");
     assert_eq!(serde_json::to_value(&filled.from).unwrap()["range"], "v2..HEAD");
     let error = fill(&source, &Map::new()).unwrap_err();
     assert_eq!(error.to_string(), "source `history` needs parameter `repository`");
