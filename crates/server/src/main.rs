@@ -1,9 +1,4 @@
-//! How is it put together? Configuration, wiring and `main`. Nothing is decided here.
-
-mod edge;
-mod program;
-mod project;
-mod serve;
+//! The binary. Everything it does is in the library beside it.
 
 use std::process::ExitCode;
 
@@ -11,7 +6,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // One TLS provider for the whole program: two would panic at first use.
-    rustls::crypto::ring::default_provider().install_default().expect("nothing installed one before");
-    affiant_surface::cli::main(std::env::args_os().collect(), &program::Program)
+    affiant_server::main()
 }

@@ -12,7 +12,7 @@ use affiant_surface::cli::{Exit, Failure, Host, Serve};
 use crate::{project::Project, serve};
 
 /// This binary.
-pub(crate) struct Program;
+pub struct Program;
 
 impl Host for Program {
     fn contracts(&self, folder: &Path, builtin_only: bool) -> Result<Loaded, Failure> {

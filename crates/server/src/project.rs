@@ -15,11 +15,11 @@ pub(crate) const FILE: &str = "affiant.toml";
 /// What `affiant.toml` says. Every field may be left out.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Config {
+pub struct Config {
     /// Folders with contract files, relative to the project.
-    pub(crate) contracts: Vec<PathBuf>,
+    pub contracts: Vec<PathBuf>,
     /// How the server runs.
-    pub(crate) server: ServerConfig,
+    pub server: ServerConfig,
 }
 
 impl Default for Config {
@@ -32,15 +32,15 @@ impl Default for Config {
 /// The `[server]` table.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct ServerConfig {
+pub struct ServerConfig {
     /// Runs that are carried out at once.
-    pub(crate) workers: NonZeroUsize,
+    pub workers: NonZeroUsize,
     /// The largest request body, in bytes.
-    pub(crate) body_limit: usize,
+    pub body_limit: usize,
     /// Host names beside loopback's own by which the server may be called.
-    pub(crate) hosts: Vec<String>,
+    pub hosts: Vec<String>,
     /// Whether webhooks may be delivered to private and loopback addresses.
-    pub(crate) private_webhooks: bool,
+    pub private_webhooks: bool,
 }
 
 impl Default for ServerConfig {
@@ -56,17 +56,17 @@ impl Default for ServerConfig {
 
 /// A project: its folder and what its file says.
 #[derive(Clone, Debug)]
-pub(crate) struct Project {
+pub struct Project {
     /// The folder with `affiant.toml`.
-    pub(crate) root: PathBuf,
+    pub root: PathBuf,
     /// What the file says.
-    pub(crate) config: Config,
+    pub config: Config,
 }
 
 impl Project {
     /// The project that `folder` stands in: the nearest `affiant.toml` there or above. A folder without one
     /// is no project: nothing but the shipped contracts is loaded.
-    pub(crate) fn find(folder: &Path) -> Result<Option<Self>> {
+    pub fn find(folder: &Path) -> Result<Option<Self>> {
         let Some(root) = folder.ancestors().find(|folder| folder.join(FILE).is_file()) else { return Ok(None) };
         let file = root.join(FILE);
         let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -75,7 +75,7 @@ impl Project {
     }
 
     /// The project's contracts, added to these.
-    pub(crate) fn load_into(&self, loaded: &mut Loaded) {
+    pub fn load_into(&self, loaded: &mut Loaded) {
         for folder in self.config.contracts.iter().map(|folder| self.root.join(folder)).filter(|folder| folder.is_dir())
         {
             let found = affiant_contract::load_folder(&self.root, &folder);

@@ -20,6 +20,8 @@ use affiant_surface::{
 use tokio::{net::TcpListener, signal::unix::SignalKind};
 use tokio_util::sync::CancellationToken;
 
+pub use parts::{Parts, put_together};
+
 use crate::project::ServerConfig;
 
 /// How often refused calls that were counted are written down.
@@ -73,7 +75,7 @@ async fn serve(wanted: Serve, registry: Registry, config: ServerConfig) -> Resul
     let stop = CancellationToken::new();
     let listener = listen(&wanted.listen).await?;
     let url = format!("http://{}", listener.local_addr()?);
-    let parts = parts::put_together(&wanted, Arc::new(registry), &config, &url, &stop).await?;
+    let parts = put_together(&wanted, Arc::new(registry), &config, &url, &stop).await?;
     let worker = tokio::spawn(parts.engine.clone().work(stop.clone()));
     tokio::spawn(write_refusals_down(parts.gateway.clone(), stop.clone()));
 

@@ -8,7 +8,7 @@ mod run;
 
 use std::path::Path;
 
-use affiant_contract::CommandBinding;
+use affiant_contract::{CommandBinding, Contract};
 use affiant_engine::ports::{Preview, ToolCall, ToolFailure};
 use serde_json::{Map, Value};
 
@@ -17,7 +17,7 @@ use super::arguments;
 use crate::{
     Environment,
     display::{escape, shorten},
-    failure::refuse,
+    failure::{declared, refuse},
 };
 
 /// One attempt, unless the binding says otherwise.
@@ -47,10 +47,10 @@ pub(super) async fn call(
         timeout: binding.timeout.unwrap_or(TIMEOUT).min(call.timeout),
         cancel: call.cancel.clone(),
     };
-    result(program.run().await?)
+    result(&program.run().await?, &call.operation)
 }
 
-fn result(ended: Ended) -> Result<Value, ToolFailure> {
+fn result(ended: &Ended, operation: &Contract) -> Result<Value, ToolFailure> {
     let said = tail(&ended.errors);
     match ended.status {
         Some(0) => match serde_json::from_slice(&ended.output) {
@@ -61,10 +61,10 @@ fn result(ended: Ended) -> Result<Value, ToolFailure> {
                 ..refuse("binding-failed", format!("the program wrote something that is no JSON object{said}"))
             }),
         },
-        Some(status) => Err(ToolFailure {
+        Some(status) => Err(declared(operation, &ended.output).unwrap_or_else(|| ToolFailure {
             retryable: status == TRY_LATER,
             ..refuse("binding-failed", format!("the program ended with status {status}{said}"))
-        }),
+        })),
         None => Err(ToolFailure {
             uncertain: true,
             ..refuse("binding-failed", format!("the program was killed by a signal{said}"))

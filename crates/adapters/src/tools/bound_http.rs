@@ -3,7 +3,7 @@
 //! The exact argument bytes are the JSON body; for `GET` they become the query. The service recognises a second
 //! attempt by the `Idempotency-Key`.
 
-use affiant_contract::HttpBinding;
+use affiant_contract::{Contract, HttpBinding};
 use affiant_engine::ports::{ToolCall, ToolFailure};
 use bytes::Bytes;
 use reqwest::{
@@ -16,8 +16,7 @@ use url::Url;
 use super::{arguments, template::Template};
 use crate::{
     Environment,
-    display::{escape, shorten},
-    failure::refuse,
+    failure::{declared, reason, refuse},
     http::{Http, Request, Response, from_environment},
 };
 
@@ -36,7 +35,7 @@ pub(super) async fn call(
     let request = request(environment, binding, call)?;
     let reads = request.reads();
     let response = http.send(request).await.map_err(|e| e.failure(reads))?;
-    result(&response, reads)
+    result(&response, reads, &call.operation)
 }
 
 /// The request that a call stands for.
@@ -142,16 +141,17 @@ fn pairs(name: &str, value: &Value) -> Vec<(String, String)> {
 }
 
 /// The answer as the operation's output.
-fn result(response: &Response, reads: bool) -> Result<Value, ToolFailure> {
+fn result(response: &Response, reads: bool, operation: &Contract) -> Result<Value, ToolFailure> {
     let status = response.status.as_u16();
     if !response.status.is_success() {
-        let why = reason(&response.body).map_or(String::new(), |why| format!(": {why}"));
-        return Err(ToolFailure {
+        let body = serde_json::from_slice(&response.body).unwrap_or_default();
+        let why = reason(&body).map_or(String::new(), |why| format!(": {why}"));
+        return Err(declared(operation, &response.body).unwrap_or_else(|| ToolFailure {
             retryable: matches!(status, 408 | 425 | 429 | 500 | 502..=504),
             // Behind these another server may have done the work. 501 and 503 say that it was not begun.
             uncertain: !reads && matches!(status, 500 | 502 | 504..),
             ..refuse("binding-failed", format!("the service answered {status}{why}"))
-        });
+        }));
     }
     if response.body.is_empty() {
         return Ok(Value::Object(Map::new()));
@@ -163,13 +163,6 @@ fn result(response: &Response, reads: bool) -> Result<Value, ToolFailure> {
             ..refuse("binding-failed", format!("the service answered {status} with something that is no JSON object"))
         }),
     }
-}
-
-/// What a problem body says, for people.
-fn reason(body: &[u8]) -> Option<String> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    let said = ["detail", "message", "error", "title"].iter().find_map(|field| body.get(field)?.as_str())?;
-    Some(shorten(&escape(said), 300))
 }
 
 fn misbound(why: &str) -> ToolFailure {

@@ -37,17 +37,23 @@ const LEASE: Duration = Duration::from_secs(2);
 const TENANT: &str = "t_local";
 
 /// What the server runs.
-pub(super) struct Parts {
+pub struct Parts {
     /// Carries out runs.
-    pub(super) engine: Arc<Engine>,
+    pub engine: Arc<Engine>,
     /// The one door.
-    pub(super) gateway: Arc<gateway::Gateway>,
+    pub gateway: Arc<gateway::Gateway>,
     /// Everything that is reached over HTTP.
-    pub(super) router: Router,
+    pub router: Router,
+    /// What the handlers work with.
+    pub services: Services,
 }
 
 /// Opens the data folder and puts everything together.
-pub(super) async fn put_together(
+///
+/// # Errors
+///
+/// Says what is wrong with the data folder, the owner key or the handlers.
+pub async fn put_together(
     wanted: &Serve,
     registry: Arc<Registry>,
     config: &ServerConfig,
@@ -100,8 +106,8 @@ pub(super) async fn put_together(
     let pages = docs::router(registry).merge(health::router(opened.store));
     let hosts = rest::Hosts { names: config.hosts.clone(), ..rest::Hosts::default() };
     let settings = rest::Settings { hosts, max_body: config.body_limit, ..rest::Settings::default() };
-    let router = rest::router(gateway.clone(), services, settings, pages);
-    Ok(Parts { engine, gateway, router })
+    let router = rest::router(gateway.clone(), services.clone(), settings, pages);
+    Ok(Parts { engine, gateway, router, services })
 }
 
 fn settings(config: &ServerConfig, chance: &dyn Chance, clock: &dyn Clock) -> Settings {

@@ -60,13 +60,24 @@ pub(super) async fn run(context: &Context<'_>, matches: &ArgMatches) -> Result<E
         Ok(all) => all,
         Err(error) => return Ok(grammar::refused(&error)),
     };
-    let (context, (_, parsed)) = (context.read_again(&all)?, all.subcommand().expect("the same command line"));
-    let once = parsed.get_one::<String>("idempotency-key").map(String::as_str);
-    let reply = send(&context.client()?, contract, &Value::Object(whole(operation, parsed)?), once).await?;
+    let context = context.read_again(&all)?;
+    let (_, parsed) = all.subcommand().expect("the same command line");
+    // How a failure is printed was said among the flags, which whoever began this command line has not read.
+    let done = call(&context, contract, operation, parsed).await;
+    Ok(done.map_or_else(|failure| failure.print(context.format()), |()| Exit::Done))
+}
+
+async fn call(
+    context: &Context<'_>,
+    contract: &Contract,
+    operation: &Operation,
+    flags: &ArgMatches,
+) -> Result<(), Failure> {
+    let once = flags.get_one::<String>("idempotency-key").map(String::as_str);
+    let reply = send(&context.client()?, contract, &Value::Object(whole(operation, flags)?), once).await?;
     let text = terminal::safe(&serde_json::to_string_pretty(&reply).unwrap_or_default());
     let id = first_text(&reply);
-    context.print(Data::One { value: reply, text, id })?;
-    Ok(Exit::Done)
+    context.print(Data::One { value: reply, text, id })
 }
 
 /// `--input-json`, with the flags laid over it.

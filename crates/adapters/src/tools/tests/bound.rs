@@ -2,7 +2,7 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
-use affiant_contract::{Binding, Body, CommandBinding, Contract, HttpBinding};
+use affiant_contract::{Binding, Body, CommandBinding, Contract, ErrorSpec, HttpBinding, OwnError};
 use affiant_engine::ports::{ToolCall, ToolFailure, Tools as _};
 use serde_json::{Value, json};
 
@@ -15,9 +15,15 @@ fn bound(binding: Binding) -> Arc<Contract> {
     if let Body::Operation(operation) = &mut made.body {
         operation.input = json!({ "type": "object" });
         operation.output = json!({ "type": "object" });
+        operation.errors = vec![ErrorSpec::Known("run-ended".into()), ErrorSpec::Own(sold_out())];
         operation.binding = binding;
     }
     Arc::new(made)
+}
+
+fn sold_out() -> OwnError {
+    let [when, remedy] = ["Nothing is left.", "Come back tomorrow."].map(str::to_owned);
+    OwnError { code: "sold-out".into(), status: 409, when, remedy, retryable: true }
 }
 
 fn http(url: String) -> HttpBinding {
@@ -100,6 +106,34 @@ async fn what_a_service_answers_decides_what_is_known_about_the_effect() {
     /html binding-failed: the service answered 200 with something that is no JSON object (again: false, uncertain: true)
     /empty {}
     /silent binding-timeout: no complete answer within 2 s (again: true, uncertain: true)
+    ");
+}
+
+#[tokio::test]
+async fn whoever_is_bound_refuses_with_the_codes_that_the_contract_declares() {
+    let server = Server::start(|line| match line.split(' ').nth(1) {
+        Some("/own") => answer(500, "", r#"{"code": "sold-out", "detail": "none\nleft"}"#),
+        Some("/known") => answer(409, "", r#"{"code": "run-ended"}"#),
+        _ => answer(409, "", r#"{"code": "made-up", "detail": "whatever"}"#),
+    })
+    .await;
+    let world = World::new();
+    let mut all = Vec::new();
+    for path in ["/own", "/known", "/other"] {
+        let call = request(&world, Binding::Http(http(server.url(path))), json!({}));
+        all.push(told(world.send(call).await));
+    }
+    for script in [r#"echo '{"code": "sold-out"}'; exit 3"#, "echo no; exit 3"] {
+        let argv = ["sh", "-c", script].map(str::to_owned).into();
+        let call = request(&world, Binding::Command(CommandBinding { argv, env: vec![], timeout: None }), json!({}));
+        all.push(told(world.send(call).await));
+    }
+    insta::assert_snapshot!(all.join("\n"), @r"
+    sold-out: none\nleft (again: true, uncertain: false)
+    run-ended: The run is completed, failed or cancelled, and the request needs one that is not. (again: false, uncertain: false)
+    binding-failed: the service answered 409: whatever (again: false, uncertain: false)
+    sold-out: Nothing is left. (again: true, uncertain: false)
+    binding-failed: the program ended with status 3 (again: false, uncertain: false)
     ");
 }
 
