@@ -146,6 +146,7 @@ impl Engine {
             deadline: None,
             operation: parent.submitted.operation.name.parse().map_err(|_| EngineError::Conflict)?,
             idempotency: None,
+            notify: None,
         };
         // An agent without packs reads its own input; that of the new run may be another.
         let same = parent.agent.pack.is_some() && !fresh_context;

@@ -17,6 +17,7 @@ mod fork;
 mod idle;
 mod ledger;
 mod load;
+pub mod outbox;
 mod payload;
 mod plan;
 pub mod ports;

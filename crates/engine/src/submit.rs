@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use affiant_contract::{Auth, Pick, Ref};
 use affiant_journal::{
     Budget, Digest, Disclosure, Forked, Mode, Pinned, PlannerRef, RunClaimed, RunId, RunSubmitted, SnapshotId,
-    SnapshotRef, Timestamp,
+    SnapshotRef, TenantId, Timestamp,
 };
 use affiant_policy::{Principal, Role};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
@@ -16,8 +16,9 @@ use crate::{
     advance::{Errand, Turn},
     agent::{Hidden, ReadyAgent, pinned},
     draft::Draft,
+    outbox::NOTIFY,
     payload::{keep, salt},
-    ports::Remembered,
+    ports::{Document, Remembered},
     record::{Beside, Hold},
     rules,
     snapshot::{self, Item, Snapshot},
@@ -51,6 +52,8 @@ pub struct Submit {
     pub operation: Ref,
     /// SHA-256 of the caller's idempotency key.
     pub idempotency: Option<Digest>,
+    /// The webhook that is told when the run waits for an approval and when it ends: see [`crate::outbox`].
+    pub notify: Option<Arc<str>>,
 }
 
 /// A run that was accepted.
@@ -76,6 +79,7 @@ pub(crate) struct First {
     pub(crate) draft: Draft,
     pub(crate) prompt: Option<String>,
     pub(crate) input: Option<Value>,
+    pub(crate) notify: Option<Arc<str>>,
 }
 
 impl Engine {
@@ -119,7 +123,8 @@ impl Engine {
             submitted_at: pen.now,
             snapshot: work.run().snapshot.as_ref().map(|snapshot| snapshot.id.clone()),
         };
-        let beside = Beside { documents: Vec::new(), remember: remember.map(|remember| remember(&submitted)) };
+        let documents = first.notify.map(|hook| asks(&who.tenant, &submitted.run, &hook)).into_iter().collect();
+        let beside = Beside { documents, remember: remember.map(|remember| remember(&submitted)) };
         let hold = if begun.is_some() { Hold::Here } else { Hold::Until(Some(pen.now)) };
         self.record(&mut work.ledger, hold, beside).await?;
         match begun {
@@ -194,7 +199,7 @@ impl Engine {
         if let Some(kept) = metadata {
             draft = draft.holding(kept);
         }
-        First { agent, id, draft, prompt: submit.prompt, input: submit.input }
+        First { agent, id, draft, prompt: submit.prompt, input: submit.input, notify: submit.notify }
     }
 
     fn operation_pinned(&self, operation: &Ref) -> Pinned {
@@ -203,6 +208,12 @@ impl Engine {
             None => Pinned { digest: Digest::of(b""), name: operation.to_string().into() },
         }
     }
+}
+
+/// What makes a webhook tell of a run.
+fn asks(tenant: &TenantId, run: &RunId, hook: &str) -> Document {
+    let value = Some(json!({ "webhook": hook }));
+    Document { tenant: tenant.clone(), collection: NOTIFY.into(), id: run.as_str().into(), value }
 }
 
 /// The operations that a run may use: those of the agent that its caller may use as well.

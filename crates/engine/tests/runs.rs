@@ -298,6 +298,8 @@ async fn a_run_is_cancelled_in_every_state() {
         ("risky", "running", false, "cancelled"),
         ("risky", "running", true, "cancelled"),
         ("risky", "waiting (unknown_outcome)", false, "cancelled"),
+        ("slow", "waiting (timer)", false, "cancelled"),
+        ("slow", "waiting (timer)", true, "cancelled"),
     ] {
         let mut world = World::new(1);
         let takes = if status == "running" { 5 } else { 60 };
@@ -311,6 +313,21 @@ async fn a_run_is_cancelled_in_every_state() {
         let again = engine.cancel(&ana(), &run, Cancel::default()).await.unwrap_err();
         assert!(matches!(again, EngineError::Rejected(_)), "{agent} {status}: {again}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_being_cancelled_can_be_killed_by_asking_again() {
+    let mut world = World::new(1);
+    world.hand.does("ping", Duration::from_secs(3000), |it, _| Ok(it.clone()));
+    let (engine, ..) = world.serve();
+    let run = run(&engine, "echo", steps(1)).await;
+    world.until(&run, "running").await;
+    assert_eq!(engine.cancel(&ana(), &run, Cancel::default()).await.unwrap().status, "cancelling");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(world.status(&run).await, "cancelling");
+    engine.cancel(&ana(), &run, Cancel { reason: None, force: true }).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.status(&run).await, "cancelled");
 }
 
 #[tokio::test(start_paused = true)]

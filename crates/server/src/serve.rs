@@ -13,6 +13,7 @@ use affiant_contract::{
     Finding, Loaded, Registry, Severity,
     lint::{Lint, lint},
 };
+use affiant_engine::outbox::Outbox;
 use affiant_surface::{
     cli::{Exit, Failure, Running, Serve},
     gateway::Gateway,
@@ -77,6 +78,7 @@ async fn serve(wanted: Serve, registry: Registry, config: ServerConfig) -> Resul
     let url = format!("http://{}", listener.local_addr()?);
     let parts = put_together(&wanted, Arc::new(registry), &config, &url, &stop).await?;
     let worker = tokio::spawn(parts.engine.clone().work(stop.clone()));
+    let telling = tokio::spawn(tell(parts.services.outbox.clone(), stop.clone()));
     tokio::spawn(write_refusals_down(parts.gateway.clone(), stop.clone()));
 
     announce(&wanted.data, &url)?;
@@ -85,7 +87,7 @@ async fn serve(wanted: Serve, registry: Registry, config: ServerConfig) -> Resul
     let serving = tokio::spawn(serving.into_future());
     stop.cancelled().await;
     // Whatever has not ended by then is cut off: its runs are claimed again at the next start.
-    let ended = tokio::time::timeout(GRACE, async { (serving.await, worker.await) }).await;
+    let ended = tokio::time::timeout(GRACE, async { (serving.await, worker.await, telling.await) }).await;
     if ended.is_err() {
         tracing::warn!("stopped with requests or steps still open");
     }
@@ -127,6 +129,13 @@ async fn told_to_stop(stop: CancellationToken) {
         _ = tokio::signal::ctrl_c() => (),
     }
     stop.cancel();
+}
+
+/// Delivers to webhooks until the server stops.
+async fn tell(outbox: Arc<Outbox>, stop: CancellationToken) {
+    if let Err(error) = outbox.serve(stop).await {
+        tracing::error!(%error, "no webhook is served: they could not be read");
+    }
 }
 
 /// Writes refused calls into the record, those of one caller together, until the server stops.

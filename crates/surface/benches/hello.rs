@@ -18,9 +18,10 @@ use std::{
 use affiant_contract::{Contract, PackSource, Registry, load_file};
 use affiant_engine::{
     Engine,
+    outbox::Outbox,
     ports::{
-        Chance, Clock, Place, Ports, Preview, Scope, SourceFailure, SourceItem, Sources, ToolCall, ToolFailure,
-        ToolOutput, Tools, Vault, VaultError,
+        Chance, Clock, Deliver, Delivery, DeliveryFailure, Place, Ports, Preview, Scope, SourceFailure, SourceItem,
+        Sources, ToolCall, ToolFailure, ToolOutput, Tools, Vault, VaultError,
     },
 };
 use affiant_journal::{TenantId, Timestamp};
@@ -228,8 +229,23 @@ fn services(engine: &Arc<Engine>, keyring: &Arc<Keyring>) -> Services {
         clock: ports.clock,
         chance: ports.chance,
         engine: engine.clone(),
+        outbox: Outbox::new(engine.clone(), Arc::new(Nobody)),
         stop: CancellationToken::new(),
         facts: Arc::new(facts),
+    }
+}
+
+/// Delivers nothing.
+struct Nobody;
+
+#[async_trait]
+impl Deliver for Nobody {
+    async fn admits(&self, _: &str) -> Result<(), DeliveryFailure> {
+        Ok(())
+    }
+
+    async fn deliver(&self, _: Delivery) -> Result<(), DeliveryFailure> {
+        Ok(())
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod history;
 pub mod keys;
 pub mod server;
 pub mod services;
+pub mod webhooks;
 pub mod wire;
 pub mod workspace;
 
@@ -29,6 +30,7 @@ pub fn all(services: &Services) -> Handlers {
         .and(context::handlers(services))
         .and(keys::handlers(services))
         .and(server::handlers(services))
+        .and(webhooks::handlers(services))
         .and(workspace::handlers(services))
 }
 

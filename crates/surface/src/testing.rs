@@ -10,7 +10,7 @@ use std::{
 };
 
 use affiant_contract::{Contract, Operation, PackSource, Registry, load_file};
-use affiant_engine::{Engine, ports::*};
+use affiant_engine::{Engine, outbox::Outbox, ports::*};
 use affiant_journal::{Digest, StreamId, TenantId, Timestamp};
 use affiant_policy::{PolicySet, Principal, PrincipalKind, Role};
 use affiant_store::{MemoryBlobs, MemoryStore};
@@ -118,6 +118,26 @@ impl Sources for NoSources {
     }
 }
 
+/// Delivers nothing, to nobody here.
+struct FakeCourier;
+
+#[async_trait]
+impl Deliver for FakeCourier {
+    async fn admits(&self, url: &str) -> Result<(), DeliveryFailure> {
+        let refused = || DeliveryFailure {
+            code: "address-not-allowed".into(),
+            message: "this is not an address of the public internet".into(),
+            retryable: false,
+            retry_after: None,
+        };
+        if url.contains("127.0.0.1") { Err(refused()) } else { Ok(()) }
+    }
+
+    async fn deliver(&self, _: Delivery) -> Result<(), DeliveryFailure> {
+        Ok(())
+    }
+}
+
 /// Seals nothing: what was sealed can be read by anybody. For tests alone.
 pub(crate) struct GlassVault;
 
@@ -185,6 +205,7 @@ impl World {
             clock: clock.clone(),
             chance: chance.clone(),
             engine: engine.clone(),
+            outbox: Outbox::new(engine.clone(), Arc::new(FakeCourier)),
             stop: CancellationToken::new(),
             facts: Arc::new(facts),
         };

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "every test file uses another part of the world")]
 
+pub mod fuse;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
@@ -197,7 +199,10 @@ fn registry() -> Registry {
     ];
     files.extend(agents().into_iter().map(|(key, body)| agent(key, body)));
     let contracts = files.iter().map(|text| load_file("test.yaml", text).map_err(|found| format!("{found:?}\n{text}")));
-    Registry::new(contracts.collect::<Result<_, _>>().unwrap()).unwrap()
+    let mut contracts: Vec<Contract> = contracts.collect::<Result<_, _>>().unwrap();
+    let events = affiant_contract::builtin().into_iter();
+    contracts.extend(events.filter(|contract| matches!(contract.body, affiant_contract::Body::Event(_))));
+    Registry::new(contracts).unwrap()
 }
 
 impl World {
@@ -216,9 +221,18 @@ impl World {
 
     /// A server over this world.
     pub fn boot(&mut self) -> Arc<Engine> {
+        let settings = self.settings();
+        self.boot_with(settings)
+    }
+
+    /// The settings of the next server.
+    pub fn settings(&mut self) -> Settings {
         self.boots += 1;
-        let settings =
-            Settings::new(BootId::from(format!("b_{}", self.boots)), WorkerId::from(format!("w_{}", self.boots)));
+        Settings::new(BootId::from(format!("b_{}", self.boots)), WorkerId::from(format!("w_{}", self.boots)))
+    }
+
+    /// A server with these settings.
+    pub fn boot_with(&self, settings: Settings) -> Arc<Engine> {
         Engine::new(self.ports.clone(), self.registry.clone(), PolicySet::default(), settings)
     }
 
@@ -289,6 +303,7 @@ pub fn submit(agent: &str, input: Value) -> Submit {
         deadline: None,
         operation: "agent.run@1.0.0".parse().unwrap(),
         idempotency: None,
+        notify: None,
     }
 }
 

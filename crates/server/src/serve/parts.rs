@@ -6,6 +6,7 @@ use affiant_adapters::Config;
 use affiant_contract::Registry;
 use affiant_engine::{
     Engine, Settings,
+    outbox::Outbox,
     ports::{Chance, Clock, Ports},
 };
 use affiant_journal::{BootId, PrincipalId, TenantId, WorkerId};
@@ -64,7 +65,9 @@ pub async fn put_together(
     let chance: Arc<dyn Chance> = Arc::new(SystemChance::default());
     let opened = open(Options { folder: wanted.data.clone(), clock: clock.clone(), chance: chance.clone() });
     let opened = opened.map_err(|error| Failure::new(Exit::Unexpected, "storage-unavailable", sentence(&error)))?;
-    let adapters = affiant_adapters::open(&Config::new(wanted.project.clone(), registry.clone()));
+    let outside =
+        Config { private_webhooks: config.private_webhooks, ..Config::new(wanted.project.clone(), registry.clone()) };
+    let adapters = affiant_adapters::open(&outside);
     let ports = Ports {
         store: opened.store.clone(),
         blobs: opened.blobs.clone(),
@@ -86,6 +89,7 @@ pub async fn put_together(
         clock: clock.clone(),
         chance: chance.clone(),
         engine: engine.clone(),
+        outbox: Outbox::new(engine.clone(), adapters.deliver),
         stop: stop.clone(),
         facts: Arc::new(facts(wanted, config, url, &*clock)),
     };

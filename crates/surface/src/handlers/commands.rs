@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use affiant_contract::{Issue, Pick};
-use affiant_engine::{Cancel, EngineError, Remember, Resolve, Settle, Submit, Submitted};
+use affiant_engine::{Cancel, EngineError, Remember, Resolve, Settle, Submit, Submitted, outbox::OutboxError};
 use affiant_journal::{ApprovalId, Budget, Digest, Mode, RunId, SnapshotId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -55,8 +55,7 @@ pub struct RunInput {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Notify {
-    #[serde(rename = "url")]
-    _url: String,
+    url: String,
 }
 
 /// Output of `agent.run`.
@@ -71,17 +70,12 @@ pub struct RunOutput {
 }
 
 async fn run(services: Arc<Services>, context: Context, input: RunInput) -> Result<Answer<RunOutput>, Refusal> {
-    if input.notify.is_some() {
-        return Err(Refusal::new(
-            "not-bound",
-            "This server does not deliver `notify` yet. Follow the run with `agent.events`.",
-        ));
-    }
+    let told = told(&services, &context, input.notify.as_ref()).await?;
     let waits = input.mode == Mode::Wait;
     let remember = context.keep.clone().map(remember);
     // Whoever waits gets another answer than the one that is kept with the run, and that one is kept again.
     let kept = remember.is_some() && !waits;
-    let submit = submit(&context, input)?;
+    let submit = Submit { notify: told, ..submit(&context, input)? };
     let submitted = services.engine.submit(&context.who, submit, remember).await?;
     let mut output = output_of(&submitted);
     if waits {
@@ -89,6 +83,20 @@ async fn run(services: Arc<Services>, context: Context, input: RunInput) -> Resu
     }
     let location = Some(location_of(&submitted.run));
     Ok(Answer { output, location, kept })
+}
+
+/// The webhook that is told of the run. Only an address that an administrator has made a webhook is told: its receiver
+/// knows the secret, and callers cannot have this server send to whatever they name.
+async fn told(services: &Services, context: &Context, notify: Option<&Notify>) -> Result<Option<Arc<str>>, Refusal> {
+    let Some(Notify { url }) = notify else { return Ok(None) };
+    match services.outbox.told_at(&context.who.tenant, url).await {
+        Ok(webhook) => Ok(Some(webhook)),
+        Err(OutboxError::Engine(error)) => Err(error.into()),
+        Err(_) => {
+            let message = "must be the address of a webhook; an administrator makes one with `webhook.create`";
+            Err(Refusal::invalid_field("/notify/url", "webhook-not-found", message))
+        }
+    }
 }
 
 fn submit(context: &Context, input: RunInput) -> Result<Submit, Refusal> {
@@ -115,6 +123,7 @@ fn submit(context: &Context, input: RunInput) -> Result<Submit, Refusal> {
         deadline: input.deadline.map(|deadline| deadline.0),
         operation: context.operation.reference(),
         idempotency: context.key.as_deref().map(|key| Digest::of(key.as_bytes())),
+        notify: None,
     })
 }
 

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use affiant_contract::Registry;
 use affiant_engine::{
     Engine,
+    outbox::Outbox,
     ports::{Blobs, Chance, Clock, RunRow, Store, Vault},
 };
 use affiant_journal::{RunId, TenantId, Timestamp};
@@ -34,6 +35,8 @@ pub struct Services {
     pub chance: Arc<dyn Chance>,
     /// Carries out runs.
     pub engine: Arc<Engine>,
+    /// Tells other systems of what happens.
+    pub outbox: Arc<Outbox>,
     /// Fires when the server stops, so that nobody waits any longer.
     pub stop: CancellationToken,
     /// What this server says of itself.

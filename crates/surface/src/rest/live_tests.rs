@@ -1,7 +1,7 @@
 //! Streams of events, and the bytes of artifacts, as they come over HTTP.
 
 use affiant_contract::Pick;
-use affiant_engine::ports::{Append, ArtifactRow, Blobs as _};
+use affiant_engine::ports::{Append, ArtifactRow};
 use affiant_journal::{BlobRef, RunId, StreamId};
 use axum::{
     body::Body,

@@ -1,0 +1,44 @@
+//! The record as webhooks read it.
+
+use affiant_journal::TenantId;
+
+use super::{hook::Hook, message};
+use crate::ports::{Store, StoreError};
+
+/// Entries read at once.
+pub(super) const PAGE: usize = 512;
+/// The most entries that are looked through to count what waits.
+const COUNTED: usize = 16;
+
+/// The place of the last entry; 0 when there is none.
+pub(super) async fn end(store: &dyn Store) -> Result<u64, StoreError> {
+    let (mut low, mut high) = (0_u64, 1_u64);
+    while !store.tail(high, 1).await?.is_empty() {
+        (low, high) = (high, high.saturating_mul(2));
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if store.tail(middle, 1).await?.is_empty() { high = middle } else { low = middle + 1 }
+    }
+    Ok(low)
+}
+
+/// How many events after a place are meant for a webhook; of a long tail only the beginning is counted.
+pub(super) async fn count(
+    store: &dyn Store,
+    tenant: &TenantId,
+    hook: &Hook,
+    mut after: u64,
+) -> Result<u64, StoreError> {
+    let mut count = 0;
+    for _ in 0..COUNTED {
+        let page = store.tail(after, PAGE).await?;
+        let Some(last) = page.last().map(|entry| entry.position) else { break };
+        after = last;
+        for entry in page.iter().filter(|entry| entry.tenant == *tenant) {
+            let Some(event) = message::read(entry) else { continue };
+            count += message::keys(&event).iter().filter(|key| hook.wants(key)).count() as u64;
+        }
+    }
+    Ok(count)
+}
