@@ -229,6 +229,12 @@ pub const CATALOGUE: &[CatalogueError] = catalogue! {
     "snapshot-failed" 422 Request once "The snapshot could not be made"
         "A required source of the context pack could not be read."
         "Make the source that the detail names available, or correct the parameters of the pack.";
+    "too-large" 422 Request once "File too large"
+        "A file, or what would be written to it, is larger than the operation takes."
+        "Name a smaller file, or split the change.";
+    "unreadable" 422 Request once "Cannot be read or written"
+        "The system of the server refuses to read or write what the path names."
+        "Look on the server's machine who may read and write there.";
     "rate-limited" 429 Limit again "Too many calls"
         "The credential has made more calls than the contract's rate limit allows."
         "Wait as many seconds as the `Retry-After` header says, then send the request again.";

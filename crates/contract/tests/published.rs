@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use affiant_contract::{Lock, builtin, lock, render};
+use affiant_contract::{Lock, builtin, compat, lock, render};
 
 /// `AFFIANT_LOCK=new` publishes what is new, as a release does. `AFFIANT_LOCK=all` also takes over what has changed,
 /// which is right only for versions that nobody has been given yet.
@@ -26,4 +26,18 @@ fn shipped_contracts_are_what_was_published() {
         lock::FILE,
         update.added
     );
+}
+
+/// Whatever their stability: `/v1` leads to the newest version, and whoever calls it is not broken by one.
+#[test]
+fn every_version_is_large_enough_for_what_changed_since_the_one_before() {
+    let mut contracts = builtin();
+    contracts.sort_by(|a, b| (&a.meta.key, &a.meta.version).cmp(&(&b.meta.key, &b.meta.version)));
+    let versions = contracts.windows(2).filter(|pair| pair[0].meta.key == pair[1].meta.key);
+    let small: Vec<String> = versions
+        .map(|pair| compat::compare(&pair[0], &pair[1]))
+        .filter(|comparison| !comparison.enough)
+        .map(|comparison| format!("{} → {} needs {}", comparison.old, comparison.new, comparison.needs))
+        .collect();
+    assert!(small.is_empty(), "{}", small.join("\n"));
 }

@@ -13,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::problem::Refusal;
 
+/// The query whose reply can be a stream.
+pub const OPERATION: &str = "agent.events";
+
 /// Media type of a stream.
 pub const MEDIA_TYPE: &str = "text/event-stream";
 

@@ -27,6 +27,7 @@ use crate::{
     idempotency::{Begun, Kept, Memory, Place, Taken},
     problem::{Refusal, TraceId},
     ratelimit::{self, Limiter},
+    render::errors::errors_of,
 };
 use audit::Audit;
 use call::Traces;
@@ -60,7 +61,7 @@ pub struct Parts {
 pub struct Settings {
     /// The tenant of callers without a credential, and of refusals that nobody can be named for.
     pub tenant: TenantId,
-    /// Whether every output is checked against its contract. On in tests and debug builds; outputs of services and
+    /// Whether every output and every refusal is checked against its contract. On in tests and debug builds; outputs of services and
     /// programs are checked always.
     pub check_outputs: bool,
 }
@@ -314,14 +315,19 @@ impl Gateway {
     }
 
     async fn carry(&self, route: &Route, context: Context, input: Value) -> Result<Handled, Refusal> {
+        let handled = self.carry_by(route, context, input).await;
+        if !self.settings.check_outputs {
+            return handled;
+        }
+        match handled {
+            Ok(handled) => check_output(&route.operation, &handled.done.body).map(|()| handled),
+            Err(refusal) => Err(check_refusal(&route.operation, refusal)),
+        }
+    }
+
+    async fn carry_by(&self, route: &Route, context: Context, input: Value) -> Result<Handled, Refusal> {
         match &route.carrier {
-            Carrier::Handler(handler) => {
-                let handled = handler.run(context, input).await?;
-                if self.settings.check_outputs {
-                    check_output(&route.operation, &handled.done.body)?;
-                }
-                Ok(handled)
-            }
+            Carrier::Handler(handler) => handler.run(context, input).await,
             Carrier::Tools => {
                 let done = carry::by_tools(&*self.tools, &*self.store, &context, input).await?;
                 Ok(Handled { done, kept: false })
@@ -393,6 +399,16 @@ fn check_output(operation: &BoundOperation, body: &[u8]) -> Result<(), Refusal> 
         let issues: Vec<_> = issues.iter().map(|issue| format!("{} {}", issue.path, issue.message)).collect();
         Refusal::internal(format!("the reply is not what {} promises: {}", operation.reference(), issues.join("; ")))
     })
+}
+
+/// So is a refusal that no caller was told to expect.
+fn check_refusal(operation: &BoundOperation, refusal: Refusal) -> Refusal {
+    let told = errors_of(operation.contract()).iter().any(|fact| fact.code == refusal.code());
+    if told {
+        return refusal;
+    }
+    let cause = refusal.cause().unwrap_or_default();
+    Refusal::internal(format!("{} does not declare `{}` {cause}", operation.reference(), refusal.code()))
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub use guard::Hosts;
 
 use crate::{
     auth::Credential,
+    events,
     gateway::{Call, Gateway, Input, Route, SurfaceName, Target},
     handlers::Services,
     problem::{Refusal, TraceId},
@@ -155,7 +156,7 @@ impl Rest {
                 return Err(Refusal::new("method-not-allowed", detail).allowing(allow));
             }
         }
-        if &*route.operation.contract().meta.key == live::EVENTS && live::wants_stream(&head.headers) {
+        if &*route.operation.contract().meta.key == events::OPERATION && live::wants_stream(&head.headers) {
             return self.stream(route, head).await;
         }
         let credential = request::credential(&head.headers);

@@ -68,7 +68,7 @@ fn failed(context: &Context, failure: ToolFailure) -> Refusal {
     }
     match &*failure.code {
         "timeout" => Refusal::new("binding-timeout", failure.message),
-        "path-not-allowed" => Refusal::new("path-not-allowed", failure.message),
+        code @ ("path-not-allowed" | "input-invalid") => Refusal::new(code, failure.message),
         _ => Refusal::new("binding-failed", failure.message),
     }
 }

@@ -331,12 +331,8 @@ async fn settle(services: Arc<Services>, context: Context, input: SettleInput) -
             check_result(&services, &context, &run, input.step_number, &result).await?;
             Settle::Observed(result)
         }
-        (Outcome::Happened, None) => {
-            return Err(Refusal::invalid_field("/result", "required", "must be given when the outcome is `happened`"));
-        }
-        (_, Some(_)) => {
-            return Err(Refusal::invalid_field("/result", "exclusive", "stands only with the outcome `happened`"));
-        }
+        // The contract asks for a result with this outcome, and for none with the others.
+        (Outcome::Happened, None) | (_, Some(_)) => return Err(Refusal::plain("input-invalid")),
         (Outcome::Retry, None) => Settle::Retry,
         (Outcome::Fail, None) => {
             Settle::Fail(input.comment.unwrap_or_else(|| "A person said that it did not happen.".to_owned()))
@@ -363,7 +359,11 @@ async fn check_result(
     let step = history.run.step(step).ok_or_else(|| Refusal::plain("step-not-found"))?;
     let name = history.run.operation(step).name.parse().ok();
     match name.and_then(|name| services.registry.operation_at(&name)) {
-        Some(bound) => bound.validate_output(result).map_err(|issues| Refusal::invalid(within("/result", issues))),
+        Some(bound) => bound.validate_output(result).map_err(|issues| {
+            let what = format!("`result` is not what {} answers.", bound.reference());
+            let refusal = Refusal::declared(&context.operation, "result-invalid", what);
+            refusal.unwrap_or_else(|| Refusal::plain("input-invalid")).with_issues(within("/result", issues))
+        }),
         None => Ok(()),
     }
 }

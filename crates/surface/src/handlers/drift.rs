@@ -78,15 +78,22 @@ fn sample(schema: &Schema, every: bool) -> Value {
 }
 
 fn object(schema: &Schema, every: bool) -> Value {
-    let required: Vec<&str> =
-        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let named = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
-    let fields: Map<String, Value> = named
-        .iter()
-        .filter(|(name, _)| every || required.contains(&name.as_str()))
-        .map(|(name, schema)| (name.clone(), sample(schema, every)))
-        .collect();
-    Value::Object(fields)
+    let with = |required: &[&str]| -> Value {
+        let wanted = named.iter().filter(|(name, _)| every || required.contains(&name.as_str()));
+        Value::Object(wanted.map(|(name, schema)| (name.clone(), sample(schema, every))).collect::<Map<_, _>>())
+    };
+    let value = with(&required(schema));
+    match schema.get("if") {
+        Some(condition) if validate_schema(condition, &value).is_ok() => {
+            with(&[required(schema), required(&schema["then"])].concat())
+        }
+        _ => value,
+    }
+}
+
+fn required(schema: &Schema) -> Vec<&str> {
+    schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 fn text(schema: &Schema) -> Value {

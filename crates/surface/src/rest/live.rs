@@ -19,9 +19,6 @@ use crate::{
     problem::{Refusal, TraceId},
 };
 
-/// The query whose reply can be a stream.
-pub(super) const EVENTS: &str = "agent.events";
-
 /// The query whose right is needed for the bytes of an artifact.
 pub(super) const ARTIFACTS: &str = "agent.artifacts";
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::document::{Components, Example, Header, Media, Named, OrRef, Response};
 use crate::{
+    events,
     problem::TYPE_BASE,
     render::{
         errors::{ErrorFact, errors_of},
@@ -21,6 +22,9 @@ pub(super) fn responses(
     let mut responses = Named::new();
     for status in success_statuses(contract) {
         responses.insert(status.to_string(), OrRef::Here(success(*status, contract, operation)));
+    }
+    if &*contract.meta.key == events::OPERATION {
+        responses.insert("204".to_owned(), OrRef::Here(nothing_follows()));
     }
     let facts = errors_of(contract);
     for same_status in facts.chunk_by(|one, next| one.status == next.status) {
@@ -54,7 +58,23 @@ fn success(status: u16, contract: &Contract, operation: &Operation) -> Response 
         examples: named_examples(examples),
     };
     let description = if status == 202 { "Accepted and durable; the work goes on." } else { "Done." };
-    Response { description: description.into(), headers, content: Named::from([("application/json".into(), media)]) }
+    let mut content = Named::from([("application/json".into(), media)]);
+    if &*contract.meta.key == events::OPERATION {
+        content.insert(events::MEDIA_TYPE.into(), stream());
+    }
+    Response { description: description.into(), headers, content }
+}
+
+/// The events as they happen, for callers that accept a stream.
+fn stream() -> Media {
+    let says = "Server-sent events: `id` is the event's `seq`, `event` its type, `data` its exact bytes. `Last-Event-ID` \
+                or `after` say where to go on.";
+    Media { schema: json!({ "type": "string", "description": says }), examples: Named::new() }
+}
+
+fn nothing_follows() -> Response {
+    let description = "For callers that accept a stream: the run has ended and nothing follows.".to_owned();
+    Response { description, headers: Named::new(), content: Named::new() }
 }
 
 /// The component that holds an operation's output.
