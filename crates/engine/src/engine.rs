@@ -49,6 +49,8 @@ pub struct Engine {
     pub(crate) backlog: AtomicBool,
     /// Wakes the worker.
     pub(crate) bell: Notify,
+    /// Wakes whoever signs what has ended.
+    pub(crate) ended: Notify,
     pub(crate) worker_actor: Actor,
     agents: Mutex<HashMap<Digest, Arc<ReadyAgent>>>,
     snapshots: Mutex<HashMap<SnapshotId, SharedFact>>,
@@ -85,6 +87,7 @@ impl Engine {
             working: AtomicBool::new(false),
             backlog: AtomicBool::new(false),
             bell: Notify::new(),
+            ended: Notify::new(),
             agents: Mutex::default(),
             snapshots: Mutex::default(),
             admin: Mutex::default(),
@@ -124,6 +127,11 @@ impl Engine {
         let writing = folders.iter().filter(|(_, writable)| *writable).map(|(path, _)| path.clone()).collect();
         let roots = Roots { reading: folders.into_iter().map(|(path, _)| path).collect(), writing };
         locked(&self.roots).insert(tenant.clone(), roots);
+    }
+
+    /// Comes back when a run has ended since the last time.
+    pub async fn a_run_ended(&self) {
+        self.ended.notified().await;
     }
 
     /// How many runs are carried out here at this moment.

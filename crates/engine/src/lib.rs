@@ -24,6 +24,7 @@ pub mod ports;
 mod record;
 mod replay;
 pub mod rules;
+pub mod seal;
 mod settings;
 pub mod snapshot;
 mod snapshots;

@@ -72,6 +72,15 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError>;
 
+    /// Leaf indexes, in the tenant's log, of a stream's events with `seq >= from`, in order of `seq`, at most `limit`.
+    async fn places(
+        &self,
+        tenant: &TenantId,
+        stream: &StreamId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<u64>, StoreError>;
+
     /// Sealed values of a stream's events with `seq >= from`, in order of `seq`.
     async fn sealed(&self, tenant: &TenantId, stream: &StreamId, from: u64) -> Result<Vec<SealedValue>, StoreError>;
 
@@ -519,6 +528,43 @@ pub enum VaultError {
     /// The key file did not answer.
     #[error("the key file did not answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Beside the database
+
+/// Where a log keeps what must not be in the database: whoever rewrites or restores that one changes nothing here.
+/// Each file is a small text that belongs to one tenant.
+pub trait LogFiles: Send + Sync {
+    /// The text, if there is one.
+    fn read(&self, tenant: &TenantId, file: LogFile) -> Result<Option<String>, LogFileError>;
+    /// Puts `after` in the place of `before`, which must be there still. Returns after it is on disk.
+    fn replace(&self, tenant: &TenantId, file: LogFile, before: Option<&str>, after: &str) -> Result<(), LogFileError>;
+    /// What people call the file.
+    fn name(&self, tenant: &TenantId, file: LogFile) -> String;
+}
+
+/// What a log keeps beside the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LogFile {
+    /// The newest signed head.
+    Head,
+    /// The keys that sign: a secret that only the server's own user may read.
+    Keys,
+}
+
+/// Why a file beside the database could not be read or replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum LogFileError {
+    /// Somebody else replaced it since it was read.
+    #[error("{0} was changed by somebody else")]
+    Moved(String),
+    /// Others may read a secret.
+    #[error("others may read {0}. Run: chmod 600 {0}")]
+    Exposed(String),
+    /// It could not be read or written.
+    #[error("{0} cannot be read or written")]
+    Unavailable(String, #[source] std::io::Error),
 }
 
 // ---------------------------------------------------------------------------------------------------------

@@ -42,6 +42,9 @@ impl Engine {
         let entries = append.entries.clone();
         self.ports.store.append(append).await?;
         self.tails.publish(&ledger.tenant, &run.id, expected, &entries);
+        if run.ended_at.is_some() {
+            self.ended.notify_one();
+        }
         Ok(())
     }
 

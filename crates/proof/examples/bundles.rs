@@ -31,7 +31,7 @@ fn main() {
         if seed % 2 == 1 {
             parts.checkpoint = cosigned(parts.checkpoint);
         }
-        let bundle = affiant_proof::bundle::pack(parts, &case.world.log, &case.world.log.key).unwrap();
+        let bundle = affiant_proof::bundle::pack(parts, &case.world.log, &[&case.world.log.key]).unwrap();
         fs::write(folder.join(format!("clean/{seed:04}.affiant")), file(&bundle)).unwrap();
         let log = &case.world.log;
         let size = log.frontier.size() / 2;

@@ -1,5 +1,6 @@
 //! One run with everything that proves it, in one file. What each member is: `docs/record-format.md`, section 5.
 
+mod cited;
 mod pack;
 mod readme;
 
@@ -11,6 +12,7 @@ use std::{
 use affiant_journal::{Digest, Entry};
 
 pub use crate::archive::{BadArchive, Limits, Member};
+pub use cited::blobs;
 pub(crate) use pack::dependencies;
 pub use pack::{CannotPack, Parts, pack};
 

@@ -132,9 +132,9 @@ impl Statement {
     }
 
     /// The envelope's bytes.
-    pub fn sign(&self, key: &SigningKey) -> Vec<u8> {
+    pub fn sign(&self, keys: &[&SigningKey]) -> Vec<u8> {
         let payload = bytes::encode(self).expect("a statement is made of texts and counts");
-        Envelope::sign(PAYLOAD_TYPE, &payload, &[key]).to_bytes()
+        Envelope::sign(PAYLOAD_TYPE, &payload, keys).to_bytes()
     }
 
     /// Reads a statement that one of these keys signed.

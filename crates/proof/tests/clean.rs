@@ -77,7 +77,7 @@ fn a_cosigned_checkpoint_makes_a_bundle_witnessed() {
     let world = World::new(2);
     let mut parts = world.parts(0);
     parts.checkpoint = cosigned(parts.checkpoint);
-    let bundle = affiant_proof::bundle::pack(parts, &world.log, &world.log.key).unwrap();
+    let bundle = affiant_proof::bundle::pack(parts, &world.log, &[&world.log.key]).unwrap();
     let mut trust = world.log.trust();
     trust.witnesses.quorum = 1;
     assert_eq!(verify(&bundle, &trust).verdict, Verdict::Intact { witnessed: true });
@@ -112,7 +112,7 @@ fn blobs_that_were_left_out_on_purpose_are_not_missing() {
     let world = World::new(5);
     let mut parts = world.parts(0);
     parts.blobs = None;
-    let bundle = affiant_proof::bundle::pack(parts, &world.log, &world.log.key).unwrap();
+    let bundle = affiant_proof::bundle::pack(parts, &world.log, &[&world.log.key]).unwrap();
     let report = world.verify(&bundle);
     assert_eq!(report.verdict, Verdict::Intact { witnessed: false }, "{report}");
     assert!(report.to_string().contains("blobs left out on purpose"), "{report}");

@@ -191,7 +191,7 @@ fn the_sample_bundle_is_what_this_code_writes() {
     let world = World::new(1);
     let mut parts = world.parts(0);
     parts.checkpoint = cosigned(parts.checkpoint);
-    let bundle = affiant_proof::bundle::pack(parts, &world.log, &world.log.key).unwrap();
+    let bundle = affiant_proof::bundle::pack(parts, &world.log, &[&world.log.key]).unwrap();
     same("sample.affiant", &file(&bundle));
     let trust = serde_json::to_string_pretty(&world.log.trust()).unwrap() + "\n";
     same("trust.json", trust.as_bytes());

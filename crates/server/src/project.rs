@@ -39,6 +39,12 @@ pub struct ServerConfig {
     pub body_limit: usize,
     /// Host names beside loopback's own by which the server may be called.
     pub hosts: Vec<String>,
+    /// Begins the names of the logs that are signed here: a name that is this server's alone, such as its host name. It
+    /// counts when a log begins; a log keeps the name it has.
+    pub log_name: String,
+    /// Folder for signed heads, relative to the project; in the data folder when absent. On another disk, not even a
+    /// restored copy of the whole data folder goes unnoticed.
+    pub heads: Option<PathBuf>,
     /// Whether webhooks may be delivered to private and loopback addresses.
     pub private_webhooks: bool,
 }
@@ -49,6 +55,8 @@ impl Default for ServerConfig {
             workers: NonZeroUsize::new(256).expect("256 is not zero"),
             body_limit: 1 << 20,
             hosts: Vec::new(),
+            log_name: "affiant.local".to_owned(),
+            heads: None,
             private_webhooks: false,
         }
     }

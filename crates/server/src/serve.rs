@@ -79,6 +79,7 @@ async fn serve(wanted: Serve, registry: Registry, config: ServerConfig) -> Resul
     let parts = put_together(&wanted, Arc::new(registry), &config, &url, &stop).await?;
     let worker = tokio::spawn(parts.engine.clone().work(stop.clone()));
     let telling = tokio::spawn(tell(parts.services.outbox.clone(), stop.clone()));
+    let sealing = tokio::spawn(parts.sealer.clone().work(stop.clone()));
     tokio::spawn(write_refusals_down(parts.gateway.clone(), stop.clone()));
 
     announce(&wanted.data, &url)?;
@@ -87,11 +88,13 @@ async fn serve(wanted: Serve, registry: Registry, config: ServerConfig) -> Resul
     let serving = tokio::spawn(serving.into_future());
     stop.cancelled().await;
     // Whatever has not ended by then is cut off: its runs are claimed again at the next start.
-    let ended = tokio::time::timeout(GRACE, async { (serving.await, worker.await, telling.await) }).await;
+    let ended = async { (serving.await, worker.await, telling.await, sealing.await) };
+    let ended = tokio::time::timeout(GRACE, ended).await;
     if ended.is_err() {
         tracing::warn!("stopped with requests or steps still open");
     }
     parts.gateway.flush_refusals(true).await;
+    parts.sealer.seal_all().await;
     std::fs::remove_file(wanted.data.join(Running::FILE)).ok();
     Ok(Exit::Done)
 }

@@ -52,7 +52,8 @@ impl Clock for WallClock {
 
 fn opened(folder: &Path) -> Opened {
     let folder = folder.to_owned();
-    open(Options { folder, clock: Arc::new(WallClock), chance: Arc::new(Dice::new(7)) }).expect("the folder opens")
+    open(Options { folder, heads: None, clock: Arc::new(WallClock), chance: Arc::new(Dice::new(7)) })
+        .expect("the folder opens")
 }
 
 fn entry(number: u64) -> Entry {

@@ -10,6 +10,7 @@ mod cursor;
 mod errors;
 mod folder;
 mod idempotency;
+mod log_files;
 mod memory;
 mod open;
 mod sqlite;
@@ -17,6 +18,7 @@ pub mod testing;
 mod vault;
 
 pub use blobs::{FileBlobs, MemoryBlobs};
+pub use log_files::{FolderLogFiles, MemoryLogFiles};
 pub use memory::MemoryStore;
 pub use open::{OpenError, Opened, Options, open};
 pub use sqlite::SqliteStore;

@@ -5,7 +5,8 @@
 //! | `lock` | held by the server that uses the folder, with its process id |
 //! | `journal.db` | journals and their projections (with `-wal` and `-shm` while a server runs: they belong to it) |
 //! | `blobs/` | large payloads by digest |
-//! | `keys/` | `master.key` and `keys.db`; back them up apart from the rest |
+//! | `keys/` | `master.key` and `keys.db`, and `log-TENANT.json`, which signs; back them up apart from the rest |
+//! | `heads/` | the newest signed head of each tenant's log; elsewhere where the options say so |
 
 use std::{
     fs::{self, File, TryLockError},
@@ -14,11 +15,12 @@ use std::{
     sync::Arc,
 };
 
-use affiant_engine::ports::{Blobs, Chance, Clock, Store, StoreError, Vault};
+use affiant_engine::ports::{Blobs, Chance, Clock, LogFiles, Store, StoreError, Vault};
 
 use crate::{
     blobs::FileBlobs,
     errors, folder,
+    log_files::FolderLogFiles,
     sqlite::{SqliteStore, Wrong},
     vault::{KeyError, KeyVault, Secret},
 };
@@ -27,6 +29,9 @@ use crate::{
 pub struct Options {
     /// The folder; made when it is not there.
     pub folder: PathBuf,
+    /// Where signed heads are kept; `heads` in the folder when none is named. On another disk, no restored copy of the
+    /// folder goes unnoticed.
+    pub heads: Option<PathBuf>,
     /// Says when a remembered reply is forgotten.
     pub clock: Arc<dyn Clock>,
     /// Makes keys.
@@ -41,6 +46,8 @@ pub struct Opened {
     pub blobs: Arc<dyn Blobs>,
     /// Personal values.
     pub vault: Arc<dyn Vault>,
+    /// What logs keep beside the database.
+    pub files: Arc<dyn LogFiles>,
 }
 
 /// Why a data folder could not be opened, and what to do.
@@ -111,15 +118,18 @@ fn by(pid: &Option<u32>) -> String {
 
 /// Opens a data folder, or makes one. No other server can open it until the store is dropped.
 pub fn open(options: Options) -> Result<Opened, OpenError> {
-    let Options { folder, clock, chance } = options;
+    let Options { folder, heads, clock, chance } = options;
     folder::make(&folder).map_err(|error| file_error(&folder, error))?;
     let lock = Lock::take(&folder)?;
     let vault = open_vault(&folder.join("keys"), chance)?;
     let payloads = folder.join("blobs");
     let blobs = FileBlobs::open(payloads.clone()).map_err(|error| file_error(&payloads, error))?;
+    let heads = heads.unwrap_or_else(|| folder.join("heads"));
+    let files = FolderLogFiles::open(heads.clone(), folder.join("keys")).map_err(|error| file_error(&heads, error))?;
     let journal = folder.join("journal.db");
     let store = SqliteStore::open(&journal, clock, Some(lock)).map_err(|wrong| journal_error(&journal, wrong))?;
-    Ok(Opened { store: Arc::new(store), blobs: Arc::new(blobs), vault: Arc::new(vault) })
+    let (store, blobs, vault) = (Arc::new(store), Arc::new(blobs), Arc::new(vault));
+    Ok(Opened { store, blobs, vault, files: Arc::new(files) })
 }
 
 /// Holds a data folder for one process. The system lets go of it when the process ends, however it ends.
@@ -235,7 +245,12 @@ mod tests {
     use crate::testing::{Dice, Hands};
 
     fn options(folder: &Path) -> Options {
-        Options { folder: folder.to_owned(), clock: Arc::new(Hands::default()), chance: Arc::new(Dice::new(1)) }
+        Options {
+            folder: folder.to_owned(),
+            heads: None,
+            clock: Arc::new(Hands::default()),
+            chance: Arc::new(Dice::new(1)),
+        }
     }
 
     fn refusal(folder: &Path) -> String {

@@ -21,7 +21,12 @@ use affiant_store::{
 const FOLDER: &str = "AFFIANT_TEST_KILL_FOLDER";
 
 fn options(folder: &Path) -> Options {
-    Options { folder: folder.to_owned(), clock: Arc::new(Hands::default()), chance: Arc::new(Dice::new(1)) }
+    Options {
+        folder: folder.to_owned(),
+        heads: None,
+        clock: Arc::new(Hands::default()),
+        chance: Arc::new(Dice::new(1)),
+    }
 }
 
 fn tenant() -> TenantId {

@@ -230,6 +230,8 @@ fn services(engine: &Arc<Engine>, keyring: &Arc<Keyring>) -> Services {
         chance: ports.chance,
         engine: engine.clone(),
         outbox: Outbox::new(engine.clone(), Arc::new(Nobody)),
+        sealer: Sealer::new(engine.clone(), Arc::new(affiant_store::MemoryLogFiles::default()), "bench"),
+        desk: Arc::default(),
         stop: CancellationToken::new(),
         facts: Arc::new(facts),
     }

@@ -12,6 +12,7 @@ pub mod problem;
 mod ratelimit;
 pub mod render;
 pub mod rest;
+pub mod tiles;
 
 #[cfg(test)]
 mod testing;

@@ -56,6 +56,8 @@ struct Rest {
     paths: HashMap<String, Arc<Route>>,
     /// The operation whose right is needed for the bytes of artifacts.
     artifacts: Option<Arc<Route>>,
+    /// The operation that makes bundles.
+    bundles: Option<Arc<Route>>,
     /// What the routes read that answer with more than one reply.
     services: Services,
     /// Everything that is no operation: documentation, health.
@@ -67,8 +69,17 @@ struct Rest {
 pub fn router(gateway: Arc<Gateway>, services: Services, settings: Settings, pages: Router) -> Router {
     let paths = paths(&gateway);
     let artifacts = gateway.route(&Target::Named { key: live::ARTIFACTS.into(), pick: Pick::Newest });
+    let bundles = gateway.route(&Target::Named { key: live::BUNDLE.into(), pick: Pick::Newest });
     let pages = pages.fallback(|| std::future::ready(response::nowhere()));
-    Router::new().fallback(serve).with_state(Arc::new(Rest { gateway, settings, paths, artifacts, services, pages }))
+    Router::new().fallback(serve).with_state(Arc::new(Rest {
+        gateway,
+        settings,
+        paths,
+        artifacts,
+        bundles,
+        services,
+        pages,
+    }))
 }
 
 fn paths(gateway: &Gateway) -> HashMap<String, Arc<Route>> {
@@ -125,6 +136,10 @@ impl Rest {
         if let Some(artifact) = live::artifact_in(&path) {
             *found = self.artifacts.clone();
             return self.artifact(artifact, &head, trace).await;
+        }
+        if let Some(run) = live::bundle_in(&path) {
+            *found = self.bundles.clone();
+            return self.bundle(run, &head);
         }
         let unknown = request::named(&path);
         let request = Request::from_parts(head, body);

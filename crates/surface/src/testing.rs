@@ -10,10 +10,10 @@ use std::{
 };
 
 use affiant_contract::{Contract, Operation, PackSource, Registry, load_file};
-use affiant_engine::{Engine, outbox::Outbox, ports::*};
+use affiant_engine::{Engine, outbox::Outbox, ports::*, seal::Sealer};
 use affiant_journal::{Digest, StreamId, TenantId, Timestamp};
 use affiant_policy::{PolicySet, Principal, PrincipalKind, Role};
-use affiant_store::{MemoryBlobs, MemoryStore};
+use affiant_store::{MemoryBlobs, MemoryLogFiles, MemoryStore};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -206,6 +206,8 @@ impl World {
             chance: chance.clone(),
             engine: engine.clone(),
             outbox: Outbox::new(engine.clone(), Arc::new(FakeCourier)),
+            sealer: Sealer::new(engine.clone(), Arc::new(MemoryLogFiles::default()), "affiant.test"),
+            desk: Arc::default(),
             stop: CancellationToken::new(),
             facts: Arc::new(facts),
         };

@@ -148,7 +148,7 @@ fn witnesses_are_counted_when_they_are_asked_for() {
     let desk = Desk::new(7);
     let mut parts = desk.world.parts(0);
     parts.checkpoint = cosigned(parts.checkpoint);
-    desk.put("seen.affiant", &file(&pack(parts, &desk.world.log, &desk.world.log.key).unwrap()));
+    desk.put("seen.affiant", &file(&pack(parts, &desk.world.log, &[&desk.world.log.key]).unwrap()));
     let result = |name, quorum| desk.last_lines(&[name, "--trust", "trust.json", "--witness-quorum", quorum]);
     insta::assert_snapshot!(result("seen.affiant", "1"), @"
     Result: intact, signed, witnessed

@@ -78,6 +78,17 @@ impl Store for Fuse {
         self.store.load(tenant, stream, from, limit).await
     }
 
+    async fn places(
+        &self,
+        tenant: &TenantId,
+        stream: &StreamId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<u64>, StoreError> {
+        self.lit()?;
+        self.store.places(tenant, stream, from, limit).await
+    }
+
     async fn sealed(&self, tenant: &TenantId, stream: &StreamId, from: u64) -> Result<Vec<SealedValue>, StoreError> {
         self.lit()?;
         self.store.sealed(tenant, stream, from).await

@@ -66,8 +66,8 @@ pub enum CannotPack {
     Name(String),
 }
 
-/// Makes the bundle of a run and signs the statement about it.
-pub fn pack(parts: Parts, nodes: &(impl Nodes + ?Sized), key: &SigningKey) -> Result<Bundle, CannotPack> {
+/// Makes the bundle of a run and signs the statement about it, with each of these keys while keys are exchanged.
+pub fn pack(parts: Parts, nodes: &(impl Nodes + ?Sized), keys: &[&SigningKey]) -> Result<Bundle, CannotPack> {
     let events = parts.events.iter().zip(0..).map(|(logged, seq)| read(logged, seq)).collect::<Result<Vec<_>, _>>()?;
     let (Some(first), Some(last)) = (events.first(), parts.events.last()) else { return Err(CannotPack::Empty) };
     let checkpoint = Checkpoint::from_text(&parts.checkpoint.text)?;
@@ -121,7 +121,7 @@ pub fn pack(parts: Parts, nodes: &(impl Nodes + ?Sized), key: &SigningKey) -> Re
         tenant: first.tenant.clone(),
     };
     let statement = Statement::new(subjects(&events, &bundle), predicate);
-    bundle.put(name::STATEMENT, statement.sign(key));
+    bundle.put(name::STATEMENT, statement.sign(keys));
     Ok(bundle)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use affiant_journal::{BlobRef, Body, Digest, Event, Payload, bytes, erased_digest};
+use affiant_journal::{Body, Digest, Event, bytes, erased_digest};
 
 use super::{
     Check, Record,
@@ -10,7 +10,7 @@ use super::{
     report::{Place, member},
 };
 use crate::{
-    bundle::{Bundle, name},
+    bundle::{Bundle, blobs, name},
     paths::Included,
     snapshot,
     statement::{self, Predicate},
@@ -50,33 +50,17 @@ impl Contents {
                 if let Some(snapshot) = &it.snapshot {
                     self.file(seq, snapshot.root, "the snapshot");
                 }
-                it.metadata.iter().for_each(|metadata| self.payload(seq, metadata));
             }
-            Body::StepDecided(it) => {
-                self.file(seq, it.operation.digest, "an operation's file");
-                self.payload(seq, &it.arguments);
-            }
-            Body::ApprovalRequested(it) => self.payload(seq, &it.display),
-            Body::StepObserved(it) => self.payload(seq, &it.result),
-            Body::ArtifactCreated(it) => self.blob(seq, &it.content),
-            Body::InputRequested(it) => self.payload(seq, &it.schema),
-            Body::RunCompleted(it) => self.payload(seq, &it.output),
+            Body::StepDecided(it) => self.file(seq, it.operation.digest, "an operation's file"),
             _ => (),
+        }
+        for blob in blobs(&event.body) {
+            self.cited.entry(blob.digest).or_insert((seq, Cited::Blob));
         }
     }
 
     fn file(&mut self, seq: u64, digest: Digest, what: &'static str) {
         self.cited.entry(digest).or_insert((seq, Cited::File(what)));
-    }
-
-    fn blob(&mut self, seq: u64, blob: &BlobRef) {
-        self.cited.entry(blob.digest).or_insert((seq, Cited::Blob));
-    }
-
-    fn payload(&mut self, seq: u64, payload: &Payload) {
-        if let Payload::Blob(blob) = payload {
-            self.blob(seq, blob);
-        }
     }
 
     /// The erasures among the administrative events, where the log vouches for them.
@@ -126,9 +110,10 @@ fn digests(bundle: &Bundle, contents: &Contents, attested: Option<&Predicate>, c
         contents.cited.iter().map(|(digest, (seq, what))| (*digest, (Some(*seq), *what))).collect();
     if let Some(document) = bundle.bytes(name::SNAPSHOT) {
         match snapshot::root(document) {
-            Some((root, blobs)) => {
+            Some((root, items)) => {
                 there.insert(root);
-                for blob in blobs {
+                // The snapshot of a run's own prompt and input names them by their commitments.
+                for blob in items.into_iter().filter(|item| !contents.committed.contains_key(item)) {
                     cited.entry(blob).or_insert((None, Cited::Blob));
                 }
             }

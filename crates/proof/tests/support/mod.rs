@@ -241,7 +241,7 @@ impl World {
 
     /// The bundle of one of the runs.
     pub fn bundle(&self, run: usize) -> Bundle {
-        pack(self.parts(run), &self.log, &self.log.key).unwrap()
+        pack(self.parts(run), &self.log, &[&self.log.key]).unwrap()
     }
 
     pub fn verify(&self, bundle: &Bundle) -> Report {

@@ -189,7 +189,7 @@ fn rewritten_log(case: &Case, dice: &mut Dice) -> (Log, Bundle) {
     all.into_iter().for_each(|entry| log.grow(entry));
     parts.events = entries.into_iter().zip(places).map(|(entry, index)| Logged { entry, index }).collect();
     parts.checkpoint = log.signed();
-    let bundle = pack(parts, &log, &log.key).unwrap();
+    let bundle = pack(parts, &log, &[&log.key]).unwrap();
     (log, bundle)
 }
 
@@ -309,11 +309,11 @@ pub fn statement_swap(case: &Case, dice: &mut Dice) -> Attack {
         1 => case.other.bundle(0).bytes("statement.dsse.json").unwrap().to_vec(),
         2 => {
             statement.subject[0].name.push('x');
-            statement.sign(&attacker(case))
+            statement.sign(&[&attacker(case)])
         }
         _ => {
             statement.predicate.events += 1;
-            statement.sign(&case.world.log.key)
+            statement.sign(&[&case.world.log.key])
         }
     };
     bundle.put("statement.dsse.json", other);

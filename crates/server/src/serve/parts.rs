@@ -1,6 +1,6 @@
 //! The parts of a server, each made once and handed to those who need it.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use affiant_adapters::Config;
 use affiant_contract::Registry;
@@ -8,8 +8,9 @@ use affiant_engine::{
     Engine, Settings,
     outbox::Outbox,
     ports::{Chance, Clock, Ports},
+    seal::{Accept, Sealer},
 };
-use affiant_journal::{BootId, PrincipalId, TenantId, WorkerId};
+use affiant_journal::{Actor, ActorKind, BootId, PrincipalId, TenantId, WorkerId};
 use affiant_policy::PolicySet;
 use affiant_store::{Options, open};
 use affiant_surface::{
@@ -21,7 +22,7 @@ use affiant_surface::{
         services::{Facts, StorageKind},
         workspace,
     },
-    health, rest,
+    health, rest, tiles,
 };
 use axum::Router;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +42,8 @@ const TENANT: &str = "t_local";
 pub struct Parts {
     /// Carries out runs.
     pub engine: Arc<Engine>,
+    /// Signs logs.
+    pub sealer: Arc<Sealer>,
     /// The one door.
     pub gateway: Arc<gateway::Gateway>,
     /// Everything that is reached over HTTP.
@@ -63,7 +66,8 @@ pub async fn put_together(
 ) -> Result<Parts, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let chance: Arc<dyn Chance> = Arc::new(SystemChance::default());
-    let opened = open(Options { folder: wanted.data.clone(), clock: clock.clone(), chance: chance.clone() });
+    let heads = config.heads.as_ref().map(|heads| wanted.project.join(heads));
+    let opened = open(Options { folder: wanted.data.clone(), heads, clock: clock.clone(), chance: chance.clone() });
     let opened = opened.map_err(|error| Failure::new(Exit::Unexpected, "storage-unavailable", sentence(&error)))?;
     let outside =
         Config { private_webhooks: config.private_webhooks, ..Config::new(wanted.project.clone(), registry.clone()) };
@@ -78,7 +82,10 @@ pub async fn put_together(
         chance: chance.clone(),
     };
     let engine = Engine::new(ports, registry.clone(), PolicySet::default(), settings(config, &*chance, &*clock));
-    let keyring = keyring(&wanted.data, &engine).await?;
+    let keyring = Arc::new(Keyring::load(&*opened.store).await.map_err(|error| internal(&error))?);
+    let sealer = Sealer::new(engine.clone(), opened.files, config.log_name.as_str());
+    open_logs(&sealer, &keyring, wanted.accept_restore).await?;
+    owner(&wanted.data, &engine, &keyring).await?;
     let services = Services {
         registry: registry.clone(),
         store: opened.store.clone(),
@@ -90,6 +97,8 @@ pub async fn put_together(
         chance: chance.clone(),
         engine: engine.clone(),
         outbox: Outbox::new(engine.clone(), adapters.deliver),
+        sealer: sealer.clone(),
+        desk: Arc::default(),
         stop: stop.clone(),
         facts: Arc::new(facts(wanted, config, url, &*clock)),
     };
@@ -107,11 +116,12 @@ pub async fn put_together(
         settings: gateway::Settings { tenant: TENANT.into(), ..gateway::Settings::default() },
     };
     let gateway = gateway::Gateway::new(parts).map_err(|error| internal(&error))?;
-    let pages = docs::router(registry).merge(health::router(opened.store));
+    let tiles = tiles::router(sealer.clone(), opened.store.clone());
+    let pages = docs::router(registry).merge(health::router(opened.store)).merge(tiles);
     let hosts = rest::Hosts { names: config.hosts.clone(), ..rest::Hosts::default() };
     let settings = rest::Settings { hosts, max_body: config.body_limit, ..rest::Settings::default() };
     let router = rest::router(gateway.clone(), services.clone(), settings, pages);
-    Ok(Parts { engine, gateway, router, services })
+    Ok(Parts { engine, sealer, gateway, router, services })
 }
 
 fn settings(config: &ServerConfig, chance: &dyn Chance, clock: &dyn Clock) -> Settings {
@@ -135,12 +145,11 @@ fn facts(wanted: &Serve, config: &ServerConfig, url: &str, clock: &dyn Clock) ->
     }
 }
 
-/// The keys, with the owner's among them: made at the first start, and recorded then.
-async fn keyring(data: &Path, engine: &Engine) -> Result<Arc<Keyring>, Failure> {
+/// The owner's key: made at the first start, and recorded then.
+async fn owner(data: &Path, engine: &Engine, keyring: &Keyring) -> Result<(), Failure> {
     let ports = engine.ports();
-    let keyring = Keyring::load(&*ports.store).await.map_err(|error| internal(&error))?;
     let owner = Owner { tenant: TenantId::from(TENANT), principal: PrincipalId::from("owner") };
-    let made = ensure_owner_key(data, owner, &keyring, &*ports.clock, &*ports.chance);
+    let made = ensure_owner_key(data, owner, keyring, &*ports.clock, &*ports.chance);
     let made = made.map_err(|error| Failure::usage(sentence(&error)))?;
     if let Some(record) = made {
         let (tenant, actor) = (&record.principal.tenant, record.principal.actor());
@@ -148,7 +157,19 @@ async fn keyring(data: &Path, engine: &Engine) -> Result<Arc<Keyring>, Failure> 
         engine.record_admin(tenant, &actor, body, vec![record.document()]).await.map_err(|error| internal(&error))?;
         keyring.put(record);
     }
-    Ok(Arc::new(keyring))
+    Ok(())
+}
+
+/// Opens the log of every tenant, before anything is written. A server that could sign a second history of one does not start.
+async fn open_logs(sealer: &Sealer, keyring: &Keyring, accept_restore: bool) -> Result<(), Failure> {
+    let accept = if accept_restore { Accept::Restore } else { Accept::Nothing };
+    let by = Actor { auth: "none".into(), id: PrincipalId::from("operator"), kind: ActorKind::System };
+    let tenants: BTreeSet<TenantId> = keyring.tenants().into_iter().chain([TenantId::from(TENANT)]).collect();
+    for tenant in tenants {
+        let opened = sealer.open(&tenant, accept, &by).await;
+        opened.map_err(|error| Failure::new(Exit::Unexpected, "log-refused", sentence(&error)))?;
+    }
+    Ok(())
 }
 
 fn internal(error: &dyn std::error::Error) -> Failure {

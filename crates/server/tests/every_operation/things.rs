@@ -109,7 +109,9 @@ fn mask(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match name.as_str() {
-                    "secret" | "uptimeSeconds" | "mono" | "duration_us" => *value = json!(name),
+                    "secret" | "uptimeSeconds" | "mono" | "duration_us" | "leafIndex" | "treeSize" => {
+                        *value = json!(name)
+                    }
                     _ if name.ends_with("Micros") => *value = json!(name),
                     _ => mask(value),
                 }
@@ -141,7 +143,7 @@ fn kind_of(token: &str) -> &str {
     let ulid = |text: &str| text.len() == 26 && text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
     let hex = token.strip_prefix("sha256:").unwrap_or(token);
     let moment = token.len() >= 20 && token.ends_with('Z') && token.as_bytes()[10] == b'T';
-    match token.split_once('_') {
+    match token.trim_end_matches(".affiant").split_once('_') {
         Some((prefix, id)) if ulid(id) => prefix,
         _ if hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()) => "DIGEST",
         _ if moment => "MOMENT",

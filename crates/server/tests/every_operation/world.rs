@@ -49,10 +49,15 @@ impl World {
         write_project(&project, &service().await);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let wanted = Serve { data: folder.path().join("data"), listen: String::new(), project: project.clone() };
+        let wanted = Serve {
+            data: folder.path().join("data"),
+            listen: String::new(),
+            project: project.clone(),
+            accept_restore: false,
+        };
         let stop = CancellationToken::new();
         let config = ServerConfig::default();
-        let Parts { engine, gateway, router, services } =
+        let Parts { engine, gateway, router, services, .. } =
             put_together(&wanted, registry(&project), &config, &url, &stop).await.unwrap();
         tokio::spawn(engine.clone().work(stop.clone()));
         tokio::spawn(axum::serve(listener, router).into_future());

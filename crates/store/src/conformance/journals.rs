@@ -151,6 +151,27 @@ pub(super) async fn the_head_of_the_log_is_the_root_of_rfc_6962(store: Any) {
     assert_eq!(tree::root(&kept, size).ok(), Some(root_of(&written)));
 }
 
+pub(super) async fn every_event_has_its_place_in_the_log_of_its_tenant(store: Any) {
+    for (tenant, stream, seqs) in
+        [(acme(), "run_a", 0..2), (other(), "run_a", 0..3), (acme(), "admin", 0..1), (acme(), "run_a", 2..4)]
+    {
+        well(store.append(grow(&tenant, stream, seqs)).await);
+    }
+    let places = async |tenant, stream: &str, from, limit| {
+        let places = well(store.places(&tenant, &stream.into(), from, limit).await);
+        let leaves = well(store.hashes(&tenant, 0, 0, 99).await);
+        for (place, entry) in places.iter().zip(well(store.load(&tenant, &stream.into(), from, limit).await)) {
+            assert_eq!(leaves[*place as usize], entry.leaf);
+        }
+        places
+    };
+    assert_eq!(places(acme(), "run_a", 0, 99).await, [0, 1, 3, 4]);
+    assert_eq!(places(acme(), "run_a", 1, 2).await, [1, 3]);
+    assert_eq!(places(acme(), "admin", 0, 99).await, [2]);
+    assert_eq!(places(other(), "run_a", 0, 99).await, [0, 1, 2]);
+    assert!(places(other(), "admin", 0, 99).await.is_empty());
+}
+
 pub(super) async fn a_tenant_sees_nothing_of_another(store: Any) {
     let mut append = grow(&acme(), "run_a", 0..2);
     append.run = Some(run(&acme(), "run_a", 1));

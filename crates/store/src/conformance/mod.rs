@@ -30,6 +30,7 @@ pub async fn exercise(make: impl Fn(Arc<dyn Clock>) -> Arc<dyn Store>) {
     journals::many_appends_at_once_each_keep_their_order(fresh().0).await;
     journals::the_tail_has_every_entry_once_in_the_order_it_was_stored(fresh().0).await;
     journals::the_head_of_the_log_is_the_root_of_rfc_6962(fresh().0).await;
+    journals::every_event_has_its_place_in_the_log_of_its_tenant(fresh().0).await;
     journals::a_tenant_sees_nothing_of_another(fresh().0).await;
     journals::sealed_values_come_back_in_order_of_seq(fresh().0).await;
     queue::a_run_is_lent_when_its_time_has_come_and_to_one_worker(fresh().0).await;

@@ -56,6 +56,18 @@ impl Store for MemoryStore {
         Ok(self.state().tenant(tenant).and_then(|t| t.streams.get(stream).map(read)).unwrap_or_default())
     }
 
+    async fn places(
+        &self,
+        tenant: &TenantId,
+        stream: &StreamId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<u64>, StoreError> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        let read = |places: &Vec<u64>| places.iter().skip(from).take(limit).copied().collect();
+        Ok(self.state().tenant(tenant).and_then(|t| t.places.get(stream).map(read)).unwrap_or_default())
+    }
+
     async fn sealed(&self, tenant: &TenantId, stream: &StreamId, from: u64) -> Result<Vec<SealedValue>, StoreError> {
         let read = |values: &Vec<SealedValue>| values.iter().filter(|value| value.seq >= from).cloned().collect();
         Ok(self.state().tenant(tenant).and_then(|t| t.sealed.get(stream).map(read)).unwrap_or_default())

@@ -27,6 +27,7 @@ pub(super) struct State {
 #[derive(Default)]
 pub(super) struct Tenant {
     pub(super) streams: HashMap<StreamId, Vec<Entry>>,
+    pub(super) places: HashMap<StreamId, Vec<u64>>,
     pub(super) sealed: HashMap<StreamId, Vec<SealedValue>>,
     pub(super) runs: BTreeMap<RunId, RunRow>,
     pub(super) approvals: BTreeMap<ApprovalId, ApprovalRow>,
@@ -62,6 +63,7 @@ impl State {
         let Append { tenant: id, stream, entries, .. } = append;
         let tenant = self.tenants.entry(id.clone()).or_default();
         let leaf = tenant.leaves.len() as u64;
+        tenant.places.entry(stream.clone()).or_default().extend((leaf..).take(entries.len()));
         for entry in &entries {
             tenant.leaves.push(entry.leaf);
             tenant.frontier.push(entry.leaf);

@@ -39,6 +39,21 @@ impl Store for SqliteStore {
         self.readers.ask(move |reader| reader.load(&tenant, &stream, from, limit)).await
     }
 
+    async fn places(
+        &self,
+        tenant: &TenantId,
+        stream: &StreamId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<u64>, StoreError> {
+        let (tenant, stream, from, limit) = (tenant.clone(), stream.clone(), clamped(from), clamped(limit as u64));
+        let question = move |reader: &mut Reader<'_>| {
+            let values: [&dyn rusqlite::ToSql; 4] = [&tenant.as_str(), &stream.as_str(), &from, &limit];
+            reader.sql.places.all(values, |row| whole(row, 0)).map_err(of_sqlite)
+        };
+        self.readers.ask(question).await
+    }
+
     async fn sealed(&self, tenant: &TenantId, stream: &StreamId, from: u64) -> Result<Vec<SealedValue>, StoreError> {
         let (tenant, stream, from) = (tenant.clone(), stream.clone(), clamped(from));
         let read = |row: &Row<'_>| {

@@ -142,6 +142,7 @@ statements! {
     /// What readers ask.
     Reads {
         load(tenant, stream, from, limit);
+        places(tenant, stream, from, limit);
         sealed(tenant, stream, from);
         run_stream(tenant, run);
         run_row(stream);

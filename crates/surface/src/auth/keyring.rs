@@ -1,7 +1,7 @@
 //! Every key of every tenant, in memory: a call is identified without asking the store.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fmt,
     sync::{
         Arc, PoisonError, RwLock,
@@ -82,6 +82,13 @@ impl Keyring {
         let keyring = Self::default();
         keyring.reload(store).await?;
         Ok(keyring)
+    }
+
+    /// Everybody whose keys these are, in order.
+    pub fn tenants(&self) -> Vec<TenantId> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let tenants: BTreeSet<TenantId> = keys.values().map(|entry| entry.record.principal.tenant.clone()).collect();
+        tenants.into_iter().collect()
     }
 
     /// Reads every key again.

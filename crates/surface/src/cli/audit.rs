@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{
     Context, Exit, Failure, Noun, Verb, ids, narrate,
-    output::{Data, text},
+    output::{Data, FORMATS, text},
     terminal,
 };
 
@@ -25,7 +25,7 @@ pub(super) const NOUN: Noun = Noun {
             name: "export",
             alias: None,
             about: "Keep everything that proves a run in one file",
-            examples: "  affiant audit export @last --out evidence.tar",
+            examples: "  affiant audit export @last -o run.affiant\n  affiant audit export @last -o run.affiant --previous kept-checkpoint",
             arguments: export_arguments,
             run: |context, matches| Box::pin(export(context, matches)),
         },
@@ -33,7 +33,7 @@ pub(super) const NOUN: Noun = Noun {
             name: "verify",
             alias: None,
             about: "Check a bundle against keys that you trust, without any server",
-            examples: "  affiant audit verify evidence.tar --trust trust.json",
+            examples: "  affiant audit verify run.affiant --trust trust.json",
             arguments: verify_arguments,
             run: |context, matches| Box::pin(async { check(context, matches) }),
         },
@@ -50,18 +50,34 @@ pub(super) const NOUN: Noun = Noun {
 
 fn export_arguments(command: Command) -> Command {
     let run = Arg::new("run").value_name("RUN").help("A run's id, a part of it, or @last").required(true);
-    let out = Arg::new("out").long("out").value_name("FILE").help("The file to write; named after the run when absent");
+    // Here `-o` names the file, as whoever wants a file expects; the name of a format still means the format.
+    let file = |output: Arg| {
+        let output = output.value_name("FILE").value_parser(clap::value_parser!(String)).visible_alias("out");
+        output.help("The file to write, named after the run when absent; or how the summary is printed")
+    };
+    let previous = Arg::new("previous").long("previous").value_name("FILE");
+    let previous = previous.help("A checkpoint that you kept: the file then proves that the log continues it");
     let bare = Arg::new("without-contents").long("without-contents").action(ArgAction::SetTrue);
-    command.arg(run).arg(out).arg(bare.help("Digests alone, without what files and results held"))
+    command
+        .mut_arg("output", file)
+        .arg(run)
+        .arg(previous)
+        .arg(bare.help("Digests alone, without what files and results held"))
 }
 
 async fn export(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
     let client = context.client()?;
     let run = ids::run(&client, matches.get_one::<String>("run").expect("required")).await?;
-    let input = json!({ "runId": run, "withBlobs": !matches.get_flag("without-contents") });
-    let value = client.command("agent.bundle", "v1", &input).await?;
+    let mut input = json!({ "runId": run, "withBlobs": !matches.get_flag("without-contents") });
+    if let Some(previous) = matches.get_one::<String>("previous") {
+        let note = std::fs::read_to_string(context.folder.join(previous));
+        input["previousCheckpoint"] = note.map_err(|error| Failure::usage(format!("{previous}: {error}")))?.into();
+    }
+    let value = client.query("agent.bundle", "v1", &input).await?;
     let bytes = client.bytes(&format!("/{}", text(&value, "uri").trim_start_matches('/'))).await?;
-    let named = matches.get_one::<String>("out").cloned().unwrap_or_else(|| format!("{run}.affiant.tar"));
+    let is_format = |named: &&String| FORMATS.iter().any(|(format, _)| format == named);
+    let named = matches.get_one::<String>("output").filter(|named| !is_format(named)).cloned();
+    let named = named.unwrap_or_else(|| format!("{run}.affiant"));
     std::fs::write(context.folder.join(&named), &bytes)?;
     let said = format!(
         "wrote {named}   {}, {} events, log of {} entries\n  check it on any machine: affiant audit verify {named} --trust FILE",

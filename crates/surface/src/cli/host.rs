@@ -43,4 +43,6 @@ pub struct Serve {
     pub listen: String,
     /// The project whose contracts it loads.
     pub project: PathBuf,
+    /// Whether a database, or files beside it, that were restored from a copy are accepted.
+    pub accept_restore: bool,
 }

@@ -26,7 +26,7 @@ pub(super) const NOUN: Noun = Noun {
             alias: None,
             about: "Run the server in the foreground",
             examples: "  affiant server serve --data-dir ./data --listen 127.0.0.1:0",
-            arguments: |command| command.arg(listen()),
+            arguments: |command| command.arg(listen()).arg(accept()),
             run: |context, matches| Box::pin(async { serve(context, matches) }),
         },
         Verb {
@@ -34,7 +34,7 @@ pub(super) const NOUN: Noun = Noun {
             alias: None,
             about: "Start the server in the background",
             examples: "  affiant up",
-            arguments: |command| command.arg(listen()),
+            arguments: |command| command.arg(listen()).arg(accept()),
             run: |context, matches| Box::pin(start_verb(context, matches)),
         },
         Verb {
@@ -132,16 +132,22 @@ fn listen() -> Arg {
     Arg::new("listen").long("listen").value_name("ADDRESS:PORT").help("Where to listen; port 0 picks one and prints it")
 }
 
+fn accept() -> Arg {
+    let accept = Arg::new("accept").long("accept").value_name("WHAT").value_parser(["restore"]);
+    accept.help("Go on with a data folder that was restored from a copy: its log continues under a new name")
+}
+
 fn serve(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
     let listen = matches.get_one::<String>("listen").map_or(USUAL, String::as_str).to_owned();
-    let (host, serve) =
-        (context.host, Serve { data: context.target().data.clone(), listen, project: context.folder.clone() });
-    host.serve(serve)
+    let (data, project) = (context.target().data.clone(), context.folder.clone());
+    let accept_restore = matches.get_one::<String>("accept").is_some();
+    context.host.serve(Serve { data, listen, project, accept_restore })
 }
 
 async fn start_verb(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
     let data = context.target().data.clone();
-    let (running, fresh) = start(context, &data, matches.get_one::<String>("listen").map(String::as_str)).await?;
+    let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
+    let (running, fresh) = start(context, &data, text("listen"), text("accept")).await?;
     let word = if fresh { "started" } else { "runs already" };
     let text = format!(
         "server   {word}, pid {} · {} · data {} (kept after restart)",
@@ -160,6 +166,7 @@ pub(super) async fn start(
     context: &Context<'_>,
     data: &Path,
     listen: Option<&str>,
+    accept: Option<&str>,
 ) -> Result<(Running, bool), Failure> {
     if let Some(running) = Running::find(data) {
         return Ok((running, false));
@@ -168,7 +175,8 @@ pub(super) async fn start(
     let usual_is_free = || std::net::TcpListener::bind(USUAL).is_ok();
     let listen = listen.unwrap_or_else(|| if usual_is_free() { USUAL } else { "127.0.0.1:0" });
     let log = data.join("server.log");
-    let first_line = spawn(context, data, listen, &log).await?;
+    let asked = ["--listen", listen].into_iter().chain(accept.into_iter().flat_map(|accept| ["--accept", accept]));
+    let first_line = spawn(context, data, asked, &log).await?;
     let Some(running) = Running::find(data).filter(|_| first_line.contains("http://")) else {
         let mut failure = Failure::new(Exit::Unexpected, "start-failed", "the server did not start");
         let text = fs::read_to_string(&log).unwrap_or_default();
@@ -179,10 +187,15 @@ pub(super) async fn start(
 }
 
 /// Starts the server as a process of its own and gives the first line it prints.
-async fn spawn(context: &Context<'_>, data: &Path, listen: &str, log: &Path) -> Result<String, Failure> {
+async fn spawn<'a>(
+    context: &Context<'_>,
+    data: &Path,
+    asked: impl Iterator<Item = &'a str>,
+    log: &Path,
+) -> Result<String, Failure> {
     let log = fs::OpenOptions::new().create(true).append(true).open(log)?;
     let mut process = Process::new(std::env::current_exe()?);
-    process.args(["server", "serve", "--listen", listen, "--data-dir"]).arg(data).arg("-C").arg(&context.folder);
+    process.args(["server", "serve"]).args(asked).arg("--data-dir").arg(data).arg("-C").arg(&context.folder);
     // A process group of its own: Ctrl-C in this terminal is not meant for it.
     let mut child = process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).process_group(0).spawn()?;
     let out = child.stdout.take().expect("piped above");

@@ -4,6 +4,7 @@ mod agents;
 mod approvals;
 mod artifacts;
 mod audit;
+mod bundle;
 mod compare;
 mod events;
 mod filter;
@@ -16,6 +17,7 @@ use super::services::Services;
 use crate::gateway::Handlers;
 
 pub use artifacts::content_path;
+pub use bundle::Desk;
 
 /// The handlers that only read.
 pub fn handlers(services: &Services) -> Handlers {
@@ -24,6 +26,7 @@ pub fn handlers(services: &Services) -> Handlers {
         .and(approvals::handlers(services))
         .and(artifacts::handlers(services))
         .and(audit::handlers(services))
+        .and(bundle::handlers(services))
         .and(compare::handlers(services))
         .and(events::handlers(services))
         .and(status::handlers(services))

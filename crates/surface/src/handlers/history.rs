@@ -88,6 +88,11 @@ impl Services {
 }
 
 impl Opened {
+    /// All of them.
+    pub(crate) fn into_disclosures(self) -> impl Iterator<Item = Disclosure> {
+        self.0.into_iter().map(|(_, disclosure)| disclosure)
+    }
+
     /// Puts the values of an event back where they stood in what stands at `at` in it.
     pub(crate) fn restore(&self, seq: u64, at: &str, value: &mut Value) {
         for (_, disclosure) in self.0.iter().filter(|(of, _)| *of == seq) {

@@ -7,11 +7,13 @@ use affiant_engine::{
     Engine,
     outbox::Outbox,
     ports::{Blobs, Chance, Clock, RunRow, Store, Vault},
+    seal::Sealer,
 };
 use affiant_journal::{RunId, TenantId, Timestamp};
 
 use tokio_util::sync::CancellationToken;
 
+use super::agent::Desk;
 use crate::{auth::Keyring, gateway::Recorder, problem::Refusal};
 
 /// What the handlers work with.
@@ -37,6 +39,10 @@ pub struct Services {
     pub engine: Arc<Engine>,
     /// Tells other systems of what happens.
     pub outbox: Arc<Outbox>,
+    /// Signs logs.
+    pub sealer: Arc<Sealer>,
+    /// Bundles that wait to be fetched.
+    pub desk: Arc<Desk>,
     /// Fires when the server stops, so that nobody waits any longer.
     pub stop: CancellationToken,
     /// What this server says of itself.

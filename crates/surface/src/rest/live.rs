@@ -1,10 +1,10 @@
-//! The two routes that answer with something else than one JSON reply: a run's events as a stream, and the bytes of an
-//! artifact. Both come through the gateway's door like every call.
+//! The routes that answer with something else than one JSON reply: a run's events as a stream, the bytes of an artifact,
+//! and those of a bundle. All come through the gateway's door like every call.
 
 use std::sync::Arc;
 
 use affiant_engine::ports::ArtifactRow;
-use affiant_journal::RunId;
+use affiant_journal::{Digest, RunId};
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
@@ -12,7 +12,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{MAX_QUERY, Rest, request, response};
+use super::{MAX_QUERY, Rest, query, request, response};
 use crate::{
     events,
     gateway::{Entered, Route},
@@ -21,6 +21,9 @@ use crate::{
 
 /// The query whose right is needed for the bytes of an artifact.
 pub(super) const ARTIFACTS: &str = "agent.artifacts";
+
+/// The query that makes a bundle; its right is needed to fetch the file.
+pub(super) const BUNDLE: &str = "agent.bundle";
 
 /// Whether the caller would rather have a stream.
 pub(super) fn wants_stream(headers: &HeaderMap) -> bool {
@@ -33,6 +36,12 @@ pub(super) fn wants_stream(headers: &HeaderMap) -> bool {
 pub(super) fn artifact_in(path: &str) -> Option<&str> {
     let artifact = path.strip_prefix("/agent/artifacts/")?.strip_suffix("/content")?;
     (!artifact.is_empty() && !artifact.contains('/')).then_some(artifact)
+}
+
+/// The run whose bundle a path asks for.
+pub(super) fn bundle_in(path: &str) -> Option<&str> {
+    let run = path.strip_prefix("/bundles/")?.strip_suffix(".affiant")?;
+    (!run.is_empty() && !run.contains('/')).then_some(run)
 }
 
 #[derive(Deserialize)]
@@ -70,13 +79,8 @@ impl Rest {
 
     /// The bytes of an artifact, or a range of them.
     pub(super) async fn artifact(&self, id: &str, request: &Parts, trace: &TraceId) -> Result<Response, Refusal> {
-        match request.method {
-            Method::OPTIONS => return Ok(response::options("GET, HEAD, OPTIONS")),
-            Method::GET | Method::HEAD => {}
-            ref method => {
-                let refusal = Refusal::new("method-not-allowed", format!("{method} is not possible here."));
-                return Err(refusal.allowing("GET, HEAD, OPTIONS"));
-            }
+        if let Some(options) = only_read(&request.method)? {
+            return Ok(options);
         }
         let route = self.artifacts.as_ref().ok_or_else(|| Refusal::plain("not-found"))?;
         let entered = self.entered(route, request)?;
@@ -112,9 +116,42 @@ impl Rest {
         Ok(response)
     }
 
+    /// A bundle that waits for whoever asked for it.
+    pub(super) fn bundle(&self, run: &str, request: &Parts) -> Result<Response, Refusal> {
+        if let Some(options) = only_read(&request.method)? {
+            return Ok(options);
+        }
+        let route = self.bundles.as_ref().ok_or_else(|| Refusal::plain("not-found"))?;
+        let entered = self.entered(route, request)?;
+        let pairs = query::pairs(request.uri.query().unwrap_or(""))?;
+        let digest = pairs.iter().find(|(name, _)| name == "digest").map(|(_, digest)| digest.parse::<Digest>());
+        let digest = digest.transpose().map_err(|_| Refusal::invalid_field("/digest", "digest", "must be a digest"))?;
+        let waiting = self.services.desk.fetch(&entered.who, run, digest, self.services.clock.now());
+        let bytes =
+            waiting.ok_or_else(|| Refusal::new("not-found", "No such bundle waits. Ask agent.bundle for it."))?;
+        let mut response = Response::new(Body::from(bytes.to_vec()));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
+        response::set(headers, header::CONTENT_DISPOSITION, Some(&attachment(&format!("{run}.affiant"))));
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
+        Ok(response)
+    }
+
     fn entered(&self, route: &Arc<Route>, request: &Parts) -> Result<Entered, Refusal> {
         let credential = request::credential(&request.headers);
         self.gateway.enter(route, &credential, request::peer(request).as_deref())
+    }
+}
+
+/// Bytes are read and never written: the reply to `OPTIONS`, a refusal of every other method, or nothing to say.
+fn only_read(method: &Method) -> Result<Option<Response>, Refusal> {
+    match *method {
+        Method::OPTIONS => Ok(Some(response::options("GET, HEAD, OPTIONS"))),
+        Method::GET | Method::HEAD => Ok(None),
+        ref method => {
+            let refusal = Refusal::new("method-not-allowed", format!("{method} is not possible here."));
+            Err(refusal.allowing("GET, HEAD, OPTIONS"))
+        }
     }
 }
 

@@ -72,7 +72,7 @@ async fn serve(context: &Context<'_>, to_be_killed: bool) -> Result<Option<Runni
             &format!("server   version {} stopped, because this is version {ours}", safe_line(&other.version)),
         );
     }
-    let (running, fresh) = server::start(context, &target.data, None).await?;
+    let (running, fresh) = server::start(context, &target.data, None, None).await?;
     let word = if fresh { "started" } else { "runs already" };
     let data = target.data.display();
     say(context, &format!("server   {word}, pid {} · {} · data {data} (kept after restart)", running.pid, running.url));

@@ -201,7 +201,7 @@ impl<'a> Tour<'a> {
     async fn restart(&self, before: &Running) -> Result<(Running, Duration), Failure> {
         let began = tokio::time::Instant::now();
         let listen = before.url.trim_start_matches("http://").trim_end_matches('/');
-        let (again, _) = server::start(self.context, &self.context.target().data, Some(listen)).await?;
+        let (again, _) = server::start(self.context, &self.context.target().data, Some(listen), None).await?;
         Ok((again, began.elapsed()))
     }
 

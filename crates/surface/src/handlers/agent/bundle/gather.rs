@@ -1,0 +1,119 @@
+//! The parts of a bundle, from wherever they are kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use affiant_contract::Ref;
+use affiant_engine::snapshot::Snapshot;
+use affiant_journal::{Body, Digest, Disclosure, Pinned, TenantId};
+use affiant_proof::{
+    bundle::{Logged, Parts, blobs},
+    note::Note,
+};
+
+use crate::{
+    handlers::{
+        history::{History, Opened},
+        services::Services,
+    },
+    problem::Refusal,
+};
+
+/// How many places are read from the store at once.
+const PAGE: usize = 4096;
+
+/// The kind of a snapshot item that is a commitment of the run's first event, and no blob.
+const COMMITTED: &str = "input";
+
+impl Services {
+    /// Everything but the signed head.
+    pub(super) async fn gather(
+        &self,
+        tenant: &TenantId,
+        history: &History,
+        with_disclosures: bool,
+        with_blobs: bool,
+    ) -> Result<Parts, Refusal> {
+        let submitted = &history.run.submitted;
+        let snapshot = match &history.run.snapshot {
+            Some(named) => Some(self.engine.snapshot_get(tenant, &named.id).await?),
+            None => None,
+        };
+        let opened = self.opened(tenant, &history.run.id.stream(), 0).await?;
+        let kept = match with_blobs {
+            true => Some(self.cited(tenant, history, snapshot.as_ref()).await?),
+            false => None,
+        };
+        Ok(Parts {
+            events: self.logged(tenant, history).await?,
+            admin: Vec::new(),
+            erased: Vec::new(),
+            checkpoint: Note { text: String::new(), signatures: Vec::new() },
+            from: None,
+            agent: self.file_of(&submitted.agent).unwrap_or_default(),
+            contracts: self.contracts(history),
+            policy: affiant_policy::DEFAULT.as_bytes().to_vec(),
+            snapshot: snapshot.map(|snapshot| serde_json::to_vec(&snapshot)).transpose().map_err(Refusal::internal)?,
+            blobs: kept,
+            disclosures: if with_disclosures { disclosures(opened, history) } else { Vec::new() },
+        })
+    }
+
+    async fn logged(&self, tenant: &TenantId, history: &History) -> Result<Vec<Logged>, Refusal> {
+        let stream = history.run.id.stream();
+        let mut places = Vec::with_capacity(history.entries.len());
+        while places.len() < history.entries.len() {
+            let more = self.store.places(tenant, &stream, places.len() as u64, PAGE).await?;
+            if more.is_empty() {
+                return Err(Refusal::internal(format!("{stream} has events without a place in the log")));
+            }
+            places.extend(more);
+        }
+        let logged = history.entries.iter().zip(places);
+        Ok(logged.map(|(entry, index)| Logged { entry: entry.clone(), index }).collect())
+    }
+
+    /// The file of a pinned contract, where it is still the one that was pinned.
+    fn file_of(&self, pinned: &Pinned) -> Option<Vec<u8>> {
+        let reference: Ref = pinned.name.parse().ok()?;
+        let contract = self.registry.get(&reference)?;
+        let text = contract.source.text.as_bytes();
+        (Digest::of(text) == pinned.digest).then(|| text.to_vec())
+    }
+
+    /// The files of the operations that the run pinned and called.
+    fn contracts(&self, history: &History) -> BTreeMap<String, Vec<u8>> {
+        let submitted = &history.run.submitted;
+        let decided = history.events.iter().filter_map(|event| match &event.body {
+            Body::StepDecided(it) => Some(&it.operation),
+            _ => None,
+        });
+        let pinned = [&submitted.operation].into_iter().chain(&submitted.operations).chain(decided);
+        pinned.filter_map(|pinned| Some((pinned.name.to_string(), self.file_of(pinned)?))).collect()
+    }
+
+    /// Every blob that the events and the snapshot cite. One that is no longer kept is missing in the bundle too, and the
+    /// verifier says so.
+    async fn cited(
+        &self,
+        tenant: &TenantId,
+        history: &History,
+        snapshot: Option<&Snapshot>,
+    ) -> Result<Vec<Vec<u8>>, Refusal> {
+        let of_events = history.events.iter().flat_map(|event| blobs(&event.body)).map(|blob| blob.digest);
+        let items = snapshot.into_iter().flat_map(|snapshot| &snapshot.items).filter(|item| &*item.kind != COMMITTED);
+        let cited: BTreeSet<Digest> = of_events.chain(items.map(|item| item.content.digest)).collect();
+        let mut kept = Vec::with_capacity(cited.len());
+        for digest in cited {
+            kept.extend(self.blobs.get(tenant, &digest).await?.map(|bytes| bytes.to_vec()));
+        }
+        Ok(kept)
+    }
+}
+
+/// What opens the commitments of the run's events, each once.
+fn disclosures(opened: Opened, history: &History) -> Vec<Disclosure> {
+    let committed: BTreeSet<Digest> = history.events.iter().flat_map(|event| event.sd.iter().copied()).collect();
+    let opened: BTreeMap<Digest, Disclosure> =
+        opened.into_disclosures().map(|disclosure| (disclosure.commit(), disclosure)).collect();
+    opened.into_iter().filter(|(commitment, _)| committed.contains(commitment)).map(|(_, it)| it).collect()
+}
