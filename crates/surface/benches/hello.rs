@@ -230,7 +230,11 @@ fn services(engine: &Arc<Engine>, keyring: &Arc<Keyring>) -> Services {
         chance: ports.chance,
         engine: engine.clone(),
         outbox: Outbox::new(engine.clone(), Arc::new(Nobody)),
-        sealer: Sealer::new(engine.clone(), Arc::new(affiant_store::MemoryLogFiles::default()), "bench"),
+        sealer: affiant_engine::seal::Sealer::new(
+            engine.clone(),
+            Arc::new(affiant_store::MemoryLogFiles::default()),
+            "bench",
+        ),
         desk: Arc::default(),
         stop: CancellationToken::new(),
         facts: Arc::new(facts),
