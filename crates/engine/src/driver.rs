@@ -2,10 +2,12 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    future::Future,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -88,7 +90,7 @@ impl Driver {
 
     /// Carries on a run whose last append is on disk and whose errands are known.
     pub(crate) async fn go_on(mut self, errands: Vec<Errand>) -> Option<Work> {
-        self.run_errands(errands);
+        self.run_errands(errands).await;
         if self.idle() { Some(self.work) } else { self.until_parked(false).await }
     }
 
@@ -149,7 +151,7 @@ impl Driver {
             engine.record(&mut self.work.ledger, hold, beside).await?;
             self.landed.clear();
         }
-        self.run_errands(errands);
+        self.run_errands(errands).await;
         self.stop_what_must();
         Ok(if self.idle() || self.work.run().status.ended() { Left::Parked } else { Left::Busy })
     }
@@ -173,7 +175,7 @@ impl Driver {
     }
 
     fn idle(&self) -> bool {
-        self.tokens.is_empty() && self.showing.is_empty()
+        self.tokens.is_empty() && self.showing.is_empty() && self.landed.is_empty()
     }
 
     /// Kills what is in flight when the run is cancelled by force.
@@ -183,32 +185,50 @@ impl Driver {
         }
     }
 
-    fn run_errands(&mut self, errands: Vec<Errand>) {
+    async fn run_errands(&mut self, errands: Vec<Errand>) {
         for errand in errands {
             match errand {
                 Errand::Begin { step, attempt } => {
                     let token = CancellationToken::new();
                     self.tokens.insert(step, token.clone());
                     let flight = self.engine.clone().flight(&self.work, step, attempt, token);
-                    self.flights.spawn(flight);
+                    self.take_off(flight).await;
                 }
                 Errand::Display { step } => {
                     self.showing.insert(step);
                     let display = self.engine.clone().display(&self.work, step);
-                    self.flights.spawn(display);
+                    self.take_off(display).await;
                 }
             }
+        }
+    }
+
+    /// Begins a flight. Many tools answer at once; only those that do not get a task of their own.
+    async fn take_off(&mut self, flight: impl Future<Output = Outcome> + Send + 'static) {
+        let mut flight = Box::pin(flight);
+        let at_once = std::future::poll_fn(|context| Poll::Ready(flight.as_mut().poll(context))).await;
+        match at_once {
+            Poll::Ready(outcome) => self.land(Some(Ok(outcome))),
+            Poll::Pending => drop(self.flights.spawn(flight)),
         }
     }
 
     /// Waits for an outcome, somebody else's event, or a moment; several outcomes are taken at once.
     async fn wait(&mut self) {
         let driven = self.driven.clone();
-        let due = self.due();
-        tokio::select! {
-            landed = self.flights.join_next(), if !self.flights.is_empty() => self.land(landed),
-            () = driven.nudge.notified() => self.hear().await,
-            () = tokio::time::sleep(due) => (),
+        if self.landed.is_empty() {
+            let due = self.due();
+            tokio::select! {
+                landed = self.flights.join_next(), if !self.flights.is_empty() => self.land(landed),
+                () = driven.nudge.notified() => self.hear().await,
+                () = tokio::time::sleep(due) => (),
+            }
+        } else {
+            tokio::select! {
+                biased;
+                () = driven.nudge.notified() => self.hear().await,
+                () = std::future::ready(()) => (),
+            }
         }
         while let Some(landed) = self.flights.try_join_next() {
             self.land(Some(landed));

@@ -47,6 +47,8 @@ pub(crate) struct Ledger {
     pub(crate) run: Option<Run>,
     /// Leaf hash of the last event.
     pub(crate) head: Option<Digest>,
+    /// Until when the store lends the run to this server, at least; none where nobody has asked.
+    pub(crate) lent: Option<Timestamp>,
     /// What is decided and not stored yet.
     pub(crate) pending: Pending,
 }
@@ -79,7 +81,7 @@ impl Default for Pending {
 impl Ledger {
     /// A journal that is about to begin.
     pub(crate) fn new(tenant: TenantId, stream: StreamId) -> Self {
-        Self { tenant, stream, run: None, head: None, pending: Pending::default() }
+        Self { tenant, stream, run: None, head: None, lent: None, pending: Pending::default() }
     }
 
     /// Writes an event behind those before it. It stands in [`Pending`] until the engine records it.
@@ -100,7 +102,9 @@ impl Ledger {
         }
         let entry = Entry::seal(&event).map_err(|error| NotWritten::Spelling(error.to_string()))?;
         self.head = Some(entry.leaf);
-        self.pending.subject = self.run.as_ref().map_or_else(|| Arc::from(""), |run| run.submitter.id.as_str().into());
+        if let Some(run) = self.run.as_ref().filter(|_| self.pending.subject.is_empty()) {
+            self.pending.subject = run.submitter.id.as_str().into();
+        }
         self.pending.entries.push(entry);
         self.pending.blobs.append(&mut draft.blobs);
         self.pending.disclosures.extend(opened.into_iter().map(|disclosure| (seq, disclosure)));

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use affiant_journal::{
-    Body, Digest, Disclosure, Event, Payload, Run, RunId, StreamId, TenantId,
+    Body, Digest, Disclosure, Entry, Event, Payload, Run, RunId, StreamId, TenantId,
     run::{PACK, StepState},
 };
 use serde_json::Value;
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Entries read at once.
-const PAGE: usize = 4096;
+const PAGE: usize = 2048;
 
 /// A journal as it was read.
 pub(crate) struct Read {
@@ -36,18 +36,24 @@ pub(crate) struct Sealed<'a> {
 
 impl Engine {
     /// The events of a stream from `from` on.
+    ///
+    /// While a page is understood, the next is read: a long journal takes as long as the slower of the two.
     pub(crate) async fn read(&self, tenant: &TenantId, stream: &StreamId, from: u64) -> Result<Read, EngineError> {
-        let (mut events, mut head) = (Vec::new(), None);
+        let (mut next, mut head, mut understood) = (from, None, Vec::new());
         loop {
-            let page = self.ports.store.load(tenant, stream, from + events.len() as u64, PAGE).await?;
-            for entry in &page {
-                let event = entry.event().map_err(|error| damaged(stream, &error))?;
-                head = Some(entry.leaf);
-                events.push(event);
-            }
+            let page = self.ports.store.load(tenant, stream, next, PAGE).await?;
+            (next, head) = (next + page.len() as u64, page.last().map(|entry| entry.leaf).or(head));
             if page.len() < PAGE {
+                let mut events = Vec::new();
+                for page in understood {
+                    let page: tokio::task::JoinHandle<_> = page;
+                    events.append(&mut page.await.map_err(|error| damaged(stream, &error))??);
+                }
+                events.append(&mut understand(&page, stream)?);
                 return Ok(Read { events, head });
             }
+            let stream = stream.clone();
+            understood.push(tokio::task::spawn_blocking(move || understand(&page, &stream)));
         }
     }
 
@@ -186,6 +192,10 @@ impl Engine {
         // A run keeps the agent it began with; another text under the same version is another agent.
         if agent.pinned.digest == pinned.digest { Ok(agent) } else { Err(missing()) }
     }
+}
+
+fn understand(page: &[Entry], stream: &StreamId) -> Result<Vec<Event>, EngineError> {
+    page.iter().map(|entry| entry.event().map_err(|error| damaged(stream, &error))).collect()
 }
 
 impl Sealed<'_> {

@@ -32,9 +32,10 @@ impl Engine {
         let expected = run.events - pending.entries.len() as u64;
         let mut row = row_of(run, None);
         (row.runnable_at, row.worker) = match hold {
-            Hold::Here => (Some(self.lease_end()), Some(self.settings.worker.clone())),
+            Hold::Here => (Some(self.lent(ledger.lent)), Some(self.settings.worker.clone())),
             Hold::Until(at) => (at, None),
         };
+        ledger.lent = row.worker.as_ref().and(row.runnable_at);
         let mut append = self.append(&ledger.tenant, &ledger.stream, expected, pending).await?;
         append.run = Some(row);
         append.documents = beside.documents;
@@ -46,6 +47,13 @@ impl Engine {
             self.ended.notify_one();
         }
         Ok(())
+    }
+
+    /// Until when a run is lent. A lease that is still long is left as it is, so that a step does not move the run in
+    /// the queue; those that last are renewed beside the work, well before half of them is over.
+    fn lent(&self, already: Option<Timestamp>) -> Timestamp {
+        let soon = self.ports.clock.now().plus(self.settings.lease / 2);
+        already.filter(|until| *until > soon).unwrap_or_else(|| self.lease_end())
     }
 
     /// Adds an event to the tenant's administrative stream, with documents that change with it.

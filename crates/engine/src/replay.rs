@@ -1,15 +1,15 @@
 //! Derives every decision of a run again from its journal, and names the first that comes out otherwise.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
-use affiant_journal::{Body, Decision, Digest, Event, RunId, run::PACK};
+use affiant_journal::{Body, Decision, Digest, Event, Payload, RunId, run::PACK};
 use affiant_policy::Principal;
 use serde_json::{Map, Value, json};
 
 use crate::{
     Engine, EngineError,
     payload::spelled,
-    rules::{self, Plan, Stuck, Wish},
+    rules::{self, Plan, PlannedArtifact, PlannedCall, PlannedQuestion, Stuck, Wish},
     work::{Work, digest_of},
 };
 
@@ -65,15 +65,15 @@ impl Engine {
         let mut work = Work::new(tenant.clone(), run, agent, prompt.as_ref().and_then(Value::as_str), input.as_ref());
         let mut expected = VecDeque::new();
         for event in &read.events {
-            if let Some(recorded) = recorded(&event.body) {
+            if is_decision(&event.body) {
                 if expected.is_empty() {
                     expected = derive(&work);
                 }
-                let derived = expected.pop_front().unwrap_or(Value::Null);
-                if let Some(because) = difference(&recorded, &derived) {
-                    let step = crate::view::step_of(&event.body);
-                    report.first_difference =
-                        Some(FirstDifference { seq: event.seq, step, because, recorded, derived });
+                let derived = expected.pop_front();
+                if !derived.as_ref().is_some_and(|derived| derived.plainly_is(&event.body)) {
+                    report.first_difference = first_difference(event, derived, &work);
+                }
+                if report.first_difference.is_some() {
                     return Ok(report);
                 }
                 report.decisions += 1;
@@ -92,31 +92,51 @@ fn other_version(version: u64) -> FirstDifference {
 }
 
 /// A run that ends with calls of a plan not decided has nothing more to compare.
-fn forget_calls_that_were_not_made(event: &Event, expected: &mut VecDeque<Value>) {
+fn forget_calls_that_were_not_made(event: &Event, expected: &mut VecDeque<Derived>) {
     if matches!(event.body, Body::RunFailed(_) | Body::RunCancelled(_)) {
         expected.clear();
     }
 }
 
-/// A decision of the planner as it is recorded; none for events that it did not decide.
-fn recorded(body: &Body) -> Option<Value> {
-    Some(match body {
-        Body::StepDecided(it) if &*it.rule != PACK && it.decision != Decision::Reused => json!({
+/// Whether the planner decided this.
+fn is_decision(body: &Body) -> bool {
+    match body {
+        Body::StepDecided(it) => &*it.rule != PACK && it.decision != Decision::Reused,
+        Body::ArtifactCreated(it) => it.rule.is_some(),
+        Body::InputRequested(it) => &*it.rule != FORK,
+        Body::RunCompleted(_) => true,
+        Body::RunFailed(it) => &*it.code == "planner-failed",
+        _ => false,
+    }
+}
+
+/// A decision as it is recorded, to be compared field by field and shown.
+fn recorded(body: &Body) -> Value {
+    match body {
+        Body::StepDecided(it) => json!({
             "rule": it.rule, "facts": it.facts, "call": it.operation.name, "as": it.name,
             "arguments": arguments_digest(&it.arguments),
         }),
         Body::ArtifactCreated(it) => json!({
-            "rule": it.rule.as_ref()?, "facts": it.facts, "artifact": it.name, "digest": it.content.digest,
+            "rule": it.rule, "facts": it.facts, "artifact": it.name, "digest": it.content.digest,
         }),
-        Body::InputRequested(it) if &*it.rule != FORK => {
+        Body::InputRequested(it) => {
             json!({ "rule": it.rule, "facts": it.facts, "ask": it.question, "as": it.name })
         }
         Body::RunCompleted(it) => {
             json!({ "rule": it.rule, "facts": it.facts, "finish": digest_of(&it.output) })
         }
-        Body::RunFailed(it) if &*it.code == "planner-failed" => json!({ "rule": it.rule, "fail": true }),
-        _ => return None,
-    })
+        Body::RunFailed(it) => json!({ "rule": it.rule, "fail": true }),
+        _ => Value::Null,
+    }
+}
+
+fn first_difference(event: &Event, derived: Option<Derived>, work: &Work) -> Option<FirstDifference> {
+    let recorded = recorded(&event.body);
+    let derived = derived.map_or(Value::Null, |derived| derived.spelled(work));
+    let because = difference(&recorded, &derived)?;
+    let step = crate::view::step_of(&event.body);
+    Some(FirstDifference { seq: event.seq, step, because, recorded, derived })
 }
 
 /// The rule of what a fork took over.
@@ -124,8 +144,8 @@ pub(crate) const FORK: &str = "fork";
 
 /// What can be compared of arguments: hidden fields have salts of their own, so arguments with such fields are
 /// compared by rule, facts and operation alone.
-fn arguments_digest(payload: &affiant_journal::Payload) -> Option<Digest> {
-    let hidden = matches!(payload, affiant_journal::Payload::Inline(value) if holds_hidden(value));
+fn arguments_digest(payload: &Payload) -> Option<Digest> {
+    let hidden = matches!(payload, Payload::Inline(value) if holds_hidden(value));
     (!hidden).then(|| digest_of(payload))
 }
 
@@ -140,37 +160,88 @@ fn holds_hidden(value: &Value) -> bool {
     }
 }
 
+/// One decision of a plan: what makes one event.
+struct Derived {
+    rule: Option<Arc<str>>,
+    facts: Arc<Map<String, Value>>,
+    what: What,
+}
+
+enum What {
+    Call(PlannedCall),
+    Artifact(PlannedArtifact),
+    Ask(PlannedQuestion),
+    Finish(Value),
+    Fail,
+}
+
 /// What the planner decides now, one entry for each event it makes.
-fn derive(work: &Work) -> VecDeque<Value> {
+fn derive(work: &Work) -> VecDeque<Derived> {
     match rules::next(&work.agent.rules, &work.facts) {
-        Ok(plan) => spell(work, plan),
+        Ok(plan) => decisions(plan),
         Err(Stuck::Unanswered) => VecDeque::new(),
-        Err(_) => VecDeque::from([json!({ "rule": null, "fail": true })]),
+        Err(_) => VecDeque::from([Derived { rule: None, facts: Arc::default(), what: What::Fail }]),
     }
 }
 
-fn spell(work: &Work, plan: Plan) -> VecDeque<Value> {
-    let (rule, facts) = (plan.rule, Value::Object(plan.facts));
+fn decisions(plan: Plan) -> VecDeque<Derived> {
+    let (rule, facts) = (Some(plan.rule), Arc::new(plan.facts));
+    let one = |what| Derived { rule: rule.clone(), facts: facts.clone(), what };
     match plan.wish {
-        Wish::Call(calls) => calls
-            .into_iter()
-            .map(|call| {
+        Wish::Call(calls) => calls.into_iter().map(|call| one(What::Call(call))).collect(),
+        Wish::Artifact(it) => VecDeque::from([one(What::Artifact(it))]),
+        Wish::Ask(it) => VecDeque::from([one(What::Ask(it))]),
+        Wish::Finish(output) => VecDeque::from([one(What::Finish(Value::Object(output)))]),
+        Wish::Fail(_) => VecDeque::from([one(What::Fail)]),
+    }
+}
+
+impl Derived {
+    /// Whether an event records exactly this, seen without spelling anything: nearly all of a long journal is. What is
+    /// not plainly the same is compared field by field.
+    fn plainly_is(&self, body: &Body) -> bool {
+        match (&self.what, body) {
+            (What::Call(call), Body::StepDecided(it)) => {
+                self.is_by(&it.rule, &it.facts)
+                    && call.name.as_deref() == it.name.as_deref()
+                    && is_inline(&it.arguments, &call.arguments)
+                    && *it.operation.name == *call.tool.to_string()
+            }
+            (What::Finish(output), Body::RunCompleted(it)) => {
+                self.is_by(&it.rule, &it.facts) && is_inline(&it.output, output)
+            }
+            _ => false,
+        }
+    }
+
+    fn is_by(&self, rule: &str, facts: &Map<String, Value>) -> bool {
+        self.rule.as_deref() == Some(rule) && *self.facts == *facts
+    }
+
+    fn spelled(&self, work: &Work) -> Value {
+        let (rule, facts) = (&self.rule, &*self.facts);
+        match &self.what {
+            What::Call(call) => {
                 let visible = work.agent.tool(&call.tool).is_none_or(|tool| tool.hidden.is_empty());
                 let digest = visible.then(|| Digest::of(&spelled(&call.arguments)));
                 json!({
                     "rule": rule, "facts": facts, "call": call.tool.to_string(), "as": call.name, "arguments": digest,
                 })
-            })
-            .collect(),
-        Wish::Artifact(it) => VecDeque::from([json!({
-            "rule": rule, "facts": facts, "artifact": it.name, "digest": Digest::of(&it.content),
-        })]),
-        Wish::Ask(it) => VecDeque::from([json!({ "rule": rule, "facts": facts, "ask": it.question, "as": it.name })]),
-        Wish::Finish(output) => VecDeque::from([json!({
-            "rule": rule, "facts": facts, "finish": Digest::of(&spelled(&Value::Object(output))),
-        })]),
-        Wish::Fail(_) => VecDeque::from([json!({ "rule": rule, "fail": true })]),
+            }
+            What::Artifact(it) => {
+                json!({ "rule": rule, "facts": facts, "artifact": it.name, "digest": Digest::of(&it.content) })
+            }
+            What::Ask(it) => json!({ "rule": rule, "facts": facts, "ask": it.question, "as": it.name }),
+            What::Finish(output) => {
+                json!({ "rule": rule, "facts": facts, "finish": Digest::of(&spelled(output)) })
+            }
+            What::Fail => json!({ "rule": rule, "fail": true }),
+        }
     }
+}
+
+fn is_inline(payload: &Payload, value: &Value) -> bool {
+    matches!(payload, Payload::Inline(inline) if inline == value)
 }
 
 /// What differs between a decision as recorded and as derived, in a sentence.

@@ -136,6 +136,15 @@ impl Writer<'_> {
 
     /// What a run was submitted with does not change, and an index is touched only when its columns do.
     fn update_run(&mut self, tenant: TenantNumber, stream: i64, before: &Queued, row: &RunRow) -> rusqlite::Result<()> {
+        let moved = before.status != row.status;
+        let queued = (before.priority, before.runnable_at) != (row.priority, row.runnable_at);
+        if moved {
+            self.known.count(tenant, &before.agent, &before.status, -1);
+            self.known.count(tenant, &before.agent, &row.status, 1);
+        }
+        if moved && queued {
+            return self.settle_run(stream, row);
+        }
         self.sql.update_run.run([
             &stream,
             &row.waiting,
@@ -147,14 +156,30 @@ impl Writer<'_> {
             &clamped(row.events),
             &row.worker.as_ref().map(|id| id.as_str()),
         ])?;
-        if before.status != row.status {
+        if moved {
             self.sql.move_run.run([&stream, &row.status])?;
-            self.known.count(tenant, &before.agent, &before.status, -1);
-            self.known.count(tenant, &before.agent, &row.status, 1);
         }
-        if (before.priority, before.runnable_at) != (row.priority, row.runnable_at) {
+        if queued {
             self.sql.queue_run.run([&stream, &row.priority, &row.runnable_at.map(|at| at.0)])?;
         }
+        Ok(())
+    }
+
+    fn settle_run(&mut self, stream: i64, row: &RunRow) -> rusqlite::Result<()> {
+        self.sql.settle_run.run([
+            &stream,
+            &row.waiting,
+            &row.started_at.map(|at| at.0),
+            &row.ended_at.map(|at| at.0),
+            &row.snapshot.as_ref().map(|id| id.as_str()),
+            &row.error,
+            &clamped(row.steps),
+            &clamped(row.events),
+            &row.worker.as_ref().map(|id| id.as_str()),
+            &row.status,
+            &row.priority,
+            &row.runnable_at.map(|at| at.0),
+        ])?;
         Ok(())
     }
 

@@ -114,6 +114,10 @@ statements! {
         update_run(stream, waiting, started_at, ended_at, snapshot, error, steps, events, worker);
         move_run(stream, status);
         queue_run(stream, priority, runnable_at);
+        settle_run(
+            stream, waiting, started_at, ended_at, snapshot, error, steps, events, worker, status, priority,
+            runnable_at
+        );
         lend_run(stream, until, worker);
         lanes();
         lane_head(tenant, agent, priority);
