@@ -67,6 +67,12 @@ impl Finding {
         Self { severity: Severity::Warning, ..Self::error(code, message) }
     }
 
+    /// The same finding as a warning.
+    #[must_use]
+    pub fn mildly(self) -> Self {
+        Self { severity: Severity::Warning, ..self }
+    }
+
     /// The same finding with a way out.
     #[must_use]
     pub fn help(self, help: impl Into<String>) -> Self {

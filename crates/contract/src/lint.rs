@@ -26,7 +26,7 @@ use semver::Version;
 
 use crate::{
     finding::{self, Finding},
-    lock::Lock,
+    lock::{self, Lock},
     model::{Body, Contract, Kind, Ref},
     yaml::{self, Document},
 };
@@ -46,7 +46,8 @@ pub struct Lint<'a> {
     /// Checks one CEL expression; without it expressions are not checked. The engine has it.
     pub expression: Option<Expression<'a>>,
     /// Whether to look only at what must be right before anything runs. Texts, examples and classes are then left
-    /// alone, and a thousand contracts take milliseconds.
+    /// alone, a published contract that was edited and breaks nobody is a warning, and a thousand contracts take
+    /// milliseconds.
     pub start: bool,
 }
 
@@ -58,7 +59,10 @@ pub fn lint(lint: &Lint<'_>) -> Vec<Finding> {
         let mut subject = Subject { contract, document: OnceCell::new(), findings: &mut findings };
         look_at(&mut subject, &world, lint);
     }
-    findings.extend(lint.lock.into_iter().flat_map(|lock| lock.check(lint.contracts)));
+    findings.extend(lint.lock.into_iter().flat_map(|lock| lock.check(lint.contracts)).map(|finding| {
+        // An edit that breaks nobody needs a new version before others get it, not before it is tried.
+        if lint.start && finding.code == lock::CHANGED { finding.mildly() } else { finding }
+    }));
     finding::sort(&mut findings);
     findings
 }

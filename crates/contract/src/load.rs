@@ -4,7 +4,7 @@ mod fields;
 
 use std::{fs, io, path::Path, sync::Arc};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{
     digest::digest,
@@ -141,7 +141,7 @@ fn quickly(value: Value) -> Option<(Meta, Body)> {
     let Value::Object(top) = value else { return None };
     let (meta, body): (Map<_, _>, Map<_, _>) = top.into_iter().partition(|(name, _)| META.contains(&name.as_str()));
     let meta: Meta = serde_json::from_value(Value::Object(meta)).ok()?;
-    let body = Value::Object(body);
+    let body = Value::Object(with_defaults(meta.kind, body));
     let body = match meta.kind {
         Kind::Command | Kind::Query => serde_json::from_value(body).map(Body::Operation),
         Kind::Event => serde_json::from_value(body).map(Body::Event),
@@ -154,6 +154,15 @@ fn quickly(value: Value) -> Option<(Meta, Body)> {
         Kind::ContextPack => serde_json::from_value(body).map(Body::ContextPack),
     };
     Some((meta, body.ok()?))
+}
+
+/// What goes without saying: a query only reads, so a second one has no further effect, with or without a key.
+fn with_defaults(kind: Kind, mut body: Map<String, Value>) -> Map<String, Value> {
+    if kind == Kind::Query {
+        body.entry("hints").or_insert_with(|| json!({ "readOnly": true, "idempotent": true }));
+        body.entry("idempotency").or_insert_with(|| json!("natural"));
+    }
+    body
 }
 
 fn read(file: &str, text: &Arc<str>, document: &Document, findings: &mut Vec<Finding>) -> Option<(Meta, Body)> {
@@ -171,7 +180,7 @@ fn read(file: &str, text: &Arc<str>, document: &Document, findings: &mut Vec<Fin
     let mut fields = Fields { file, text, document, findings };
     let kind = fields.kind(&meta)?;
     let meta: Option<Meta> = fields.read("a contract", meta, fields::meta_skeleton());
-    let body = fields.body(kind, body);
+    let body = fields.body(kind, with_defaults(kind, body));
     Some((meta?, body?))
 }
 

@@ -4,7 +4,7 @@
 //! it as JSON ([`Shape`]). The digest finds an edit; the shape tells what the edit does to callers, long after the
 //! original text is gone. Ideas and contracts in creation are not published and stand in no lock.
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write as _, fs, io, path::Path, sync::Arc};
 
 use serde_json::Value;
 
@@ -18,8 +18,11 @@ use crate::{
 /// The file's name, in the project folder.
 pub const FILE: &str = "contracts.lock";
 
+/// Code of the finding about an edit that breaks nobody.
+pub(crate) const CHANGED: &str = "changed-version";
+
 const HEAD: &str = "# Published contract versions: identity, digest of the file, and what callers can see of it.\n\
-                    # Written by `affiant contract lock`. A published version does not change; an edit needs a new one.\n";
+                    # Written by `affiant contract lock`, and by a server for what it serves first. A published version stays as it is.\n";
 
 /// Published versions.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,6 +49,33 @@ pub struct Update {
 }
 
 impl Lock {
+    /// Reads the lock of a project folder; `None` where there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lock::parse`], and a finding when the file cannot be read.
+    pub fn read(folder: &Path) -> Result<Option<Self>, Vec<Finding>> {
+        match fs::read_to_string(folder.join(FILE)) {
+            Ok(text) => Self::parse(FILE, &text).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                let finding = Finding::error("bad-lock", format!("it cannot be read: {error}"));
+                Err(vec![finding.at(FILE, Arc::from(""), Span::default())])
+            }
+        }
+    }
+
+    /// Writes the lock into a project folder: whole, or not at all.
+    ///
+    /// # Errors
+    ///
+    /// The system's, when the folder cannot be written.
+    pub fn write(&self, folder: &Path) -> io::Result<()> {
+        let new = folder.join(format!(".{FILE}.new"));
+        fs::write(&new, self.render())?;
+        fs::rename(new, folder.join(FILE))
+    }
+
     /// Reads a lock. `file` is what people see as its path.
     ///
     /// # Errors
@@ -182,10 +212,7 @@ fn edited((contract, comparison): (&Contract, Comparison)) -> Vec<Finding> {
             _ => "Callers see no difference",
         };
         let message = format!("{} has changed since it was published", comparison.new);
-        return vec![at(
-            Finding::error("changed-version", message).help(format!("{what}, but {}", lower(&way_out))),
-            "/version",
-        )];
+        return vec![at(Finding::error(CHANGED, message).help(format!("{what}, but {}", lower(&way_out))), "/version")];
     }
     let breaking = comparison.changes.iter().filter(|change| change.breaking);
     breaking

@@ -83,6 +83,11 @@ impl Contract {
         Ref::new(self.meta.key.clone(), self.meta.version.clone())
     }
 
+    /// Whether it is one that we ship.
+    pub fn is_builtin(&self) -> bool {
+        self.source.path.to_string_lossy().starts_with("builtin:")
+    }
+
     /// The operation inside, when this is a command or a query.
     pub fn operation(&self) -> Option<&Operation> {
         match &self.body {
@@ -229,8 +234,9 @@ pub enum Body {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Operation {
-    /// The capability that carries it out.
-    pub capability: Ref,
+    /// The capability that carries it out. Those that we ship have one; a single operation of a user's own needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capability: Option<Ref>,
     /// What it accepts: an object schema. Fields it does not name are refused.
     pub input: Schema,
     /// What it answers: an object schema.
@@ -451,7 +457,8 @@ pub struct McpBinding {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EventSpec {
     /// The capability that publishes it.
-    pub capability: Ref,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capability: Option<Ref>,
     /// What it carries: an object schema.
     pub payload: Schema,
     /// Personal fields of the payload.

@@ -25,10 +25,10 @@ pub fn references(contract: &Contract) -> Vec<Reference> {
     let mut found = Vec::new();
     match &contract.body {
         Body::Operation(operation) => {
-            one(&mut found, "/capability", &operation.capability, CAPABILITY);
+            capability(&mut found, operation.capability.as_ref());
             many(&mut found, "/emits", "/event", operation.emits.iter().map(|emits| &emits.event), EVENT);
         }
-        Body::Event(event) => one(&mut found, "/capability", &event.capability, CAPABILITY),
+        Body::Event(event) => capability(&mut found, event.capability.as_ref()),
         Body::Capability(capability) => {
             many(&mut found, "/provides", "", &capability.provides, PROVIDED);
             many(&mut found, "/requires", "", &capability.requires, CAPABILITY);
@@ -75,6 +75,12 @@ pub(crate) fn calls(agent: &crate::model::Agent) -> Vec<(String, &crate::model::
         }
     }
     found
+}
+
+fn capability(found: &mut Vec<Reference>, capability: Option<&Ref>) {
+    if let Some(capability) = capability {
+        one(found, "/capability", capability, CAPABILITY);
+    }
 }
 
 fn one(found: &mut Vec<Reference>, pointer: &str, target: &Ref, kinds: &'static [Kind]) {

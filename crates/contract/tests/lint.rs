@@ -341,9 +341,11 @@ fn a_declared_error_is_known_or_complete() {
 
 #[test]
 fn hints_and_idempotency_fit_the_kind() {
-    assert_snapshot!(told(QUERY, &[("hints: { readOnly: true }\nidempotency: natural\n", "")]), @"
-    contracts/refund.list-1.0.0.yaml:1:1: a query only reads, and its hints do not say so [query-with-effects] (Add `hints: { readOnly: true }`, or make it a command)
-    contracts/refund.list-1.0.0.yaml:1:1: an idempotency key has no meaning for a query [query-with-key] (Add `idempotency: natural`)
+    assert_snapshot!(told(QUERY, &[("hints: { readOnly: true }\nidempotency: natural\n", "")]), @"");
+    let wrong = "hints: { idempotent: true }\nidempotency: keyed\n";
+    assert_snapshot!(told(QUERY, &[("hints: { readOnly: true }\nidempotency: natural\n", wrong)]), @"
+    contracts/refund.list-1.0.0.yaml:32:1: a query only reads, and its hints do not say so [query-with-effects] (Add `hints: { readOnly: true }`, or make it a command)
+    contracts/refund.list-1.0.0.yaml:33:14: an idempotency key has no meaning for a query [query-with-key] (Add `idempotency: natural`)
     ");
     let hints = "hints: { readOnly: true, destructive: true }\nbinding:";
     assert_snapshot!(told(COMMAND, &[("binding:", hints)]), @"contracts/refund.issue-1.0.0.yaml:36:39: what only reads destroys nothing [contradicting-hints] (Keep `readOnly` or `destructive`)");

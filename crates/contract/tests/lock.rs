@@ -138,7 +138,7 @@ fn a_lock_is_one_line_for_every_published_version() {
     lock.update(&[next, idea, contract(REFUND)], &[]);
     assert_snapshot!(lock.render(), @r#"
     # Published contract versions: identity, digest of the file, and what callers can see of it.
-    # Written by `affiant contract lock`. A published version does not change; an edit needs a new one.
+    # Written by `affiant contract lock`, and by a server for what it serves first. A published version stays as it is.
     refund.issue@1.0.0 sha256:e8b84f1cb8baf350e8ebe02cb4777b2f6bd5a33d7b1dd728a11b9dca20b80b3d {"kind":"command","input":{"type":"object","additionalProperties":false,"required":["amount"],"properties":{"amount":{"type":"integer","minimum":1},"reason":{"type":"string"}}},"output":{"type":"object","additionalProperties":false,"required":["refundId"],"properties":{"refundId":{"type":"string"}}},"auth":"user","hints":{"readOnly":false,"destructive":false,"idempotent":false},"idempotency":"keyed"}
     refund.issue@1.1.0 sha256:f7ec2003baed25f35f1bfab283bb6e2d59db58e01202577595044452921f174b {"kind":"command","input":{"type":"object","additionalProperties":false,"required":["amount"],"properties":{"amount":{"type":"integer","minimum":1},"reason":{"type":"string"}}},"output":{"type":"object","additionalProperties":false,"required":["refundId"],"properties":{"refundId":{"type":"string"}}},"auth":"user","hints":{"readOnly":false,"destructive":false,"idempotent":false},"idempotency":"keyed"}
     "#);

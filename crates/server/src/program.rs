@@ -44,8 +44,9 @@ impl Host for Program {
     fn serve(&self, wanted: Serve) -> Result<Exit, Failure> {
         let loaded = self.contracts(&wanted.project, false)?;
         let project = Project::find(&wanted.project).map_err(|error| unusable(&error))?;
+        let root = project.as_ref().map(|project| project.root.clone());
         let config = project.map(|project| project.config).unwrap_or_default();
-        serve::run(wanted, loaded, config.server)
+        serve::run(wanted, loaded, root.as_deref(), config.server)
     }
 
     fn sample(&self, folder: &Path) -> Result<(), Failure> {

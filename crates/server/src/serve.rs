@@ -5,14 +5,12 @@
     reason = "the first line tells whoever started the server where it is"
 )]
 
+mod admit;
 mod parts;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use affiant_contract::{
-    Finding, Loaded, Registry, Severity,
-    lint::{Lint, lint},
-};
+use affiant_contract::{Loaded, Registry};
 use affiant_engine::outbox::Outbox;
 use affiant_surface::{
     cli::{Exit, Failure, Running, Serve},
@@ -32,9 +30,14 @@ const REFUSALS: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_secs(8);
 
 /// Runs the server until SIGTERM or Ctrl-C.
-pub(crate) fn run(wanted: Serve, loaded: Loaded, config: ServerConfig) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    wanted: Serve,
+    loaded: Loaded,
+    project: Option<&Path>,
+    config: ServerConfig,
+) -> Result<Exit, Failure> {
     log();
-    let registry = checked(loaded)?;
+    let registry = admit::registry(loaded, project)?;
     // The command line has a runtime of one thread for its own requests; a server needs another.
     let server = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -51,25 +54,6 @@ fn log() {
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     // A second server in one process would find the first one's log; that is as good as its own.
     let _ = tracing_subscriber::fmt().with_ansi(false).with_env_filter(filter).with_writer(std::io::stderr).try_init();
-}
-
-/// The registry, if nothing in the contracts stands in the way of running.
-fn checked(loaded: Loaded) -> Result<Registry, Failure> {
-    let mut findings = loaded.findings;
-    findings.extend(lint(&Lint { contracts: &loaded.contracts, start: true, ..Lint::default() }));
-    findings.retain(|finding| finding.severity == Severity::Error);
-    if !findings.is_empty() {
-        return Err(refused(&findings));
-    }
-    Registry::new(loaded.contracts).map_err(|findings| refused(&findings))
-}
-
-fn refused(findings: &[Finding]) -> Failure {
-    eprint!("{}", affiant_contract::render::findings(findings, false));
-    let count = findings.len();
-    let failure =
-        Failure::new(Exit::Usage, "contract-invalid", format!("not started: {count} findings in the contracts"));
-    failure.next("affiant contract lint    shows them again")
 }
 
 async fn serve(wanted: Serve, registry: Registry, config: ServerConfig) -> Result<Exit, Failure> {

@@ -20,8 +20,8 @@ pub(super) fn check(subject: &mut Subject<'_>, world: &World<'_>) {
     }
     feature(subject, world);
     match &subject.contract.body {
-        Body::Operation(operation) => provided(subject, &operation.capability, world),
-        Body::Event(event) => provided(subject, &event.capability, world),
+        Body::Operation(operation) => provided(subject, operation.capability.as_ref(), world),
+        Body::Event(event) => provided(subject, event.capability.as_ref(), world),
         Body::Capability(capability) => {
             let lists = [("/provides", &capability.provides), ("/requires", &capability.requires)];
             lists.into_iter().for_each(|(at, list)| twice(subject, at, list));
@@ -68,8 +68,8 @@ fn kind(subject: &mut Subject<'_>, reference: &Reference, target: &Contract) {
 }
 
 /// An operation or event names a capability that is looked at too; then that capability names it as well.
-fn provided(subject: &mut Subject<'_>, capability: &Ref, world: &World<'_>) {
-    let own = subject.contract.reference();
+fn provided(subject: &mut Subject<'_>, capability: Option<&Ref>, world: &World<'_>) {
+    let (own, Some(capability)) = (subject.contract.reference(), capability) else { return };
     let Some(target) = world.get(capability).filter(|target| world.is_linted(target)) else { return };
     if let Body::Capability(found) = &target.body
         && !found.provides.contains(&own)
@@ -85,12 +85,14 @@ fn provides_its_own(subject: &mut Subject<'_>, provides: &[Ref], world: &World<'
     let own = subject.contract.reference();
     for (index, provided) in provides.iter().enumerate() {
         let names = match world.get(provided).map(|target| &target.body) {
-            Some(Body::Operation(operation)) => &operation.capability,
-            Some(Body::Event(event)) => &event.capability,
+            Some(Body::Operation(operation)) => operation.capability.as_ref(),
+            Some(Body::Event(event)) => event.capability.as_ref(),
             _ => continue,
         };
-        if *names != own {
-            let finding = Finding::error("provides-of-another", format!("{provided} belongs to {names}, not to {own}"));
+        if names != Some(&own) {
+            let belongs = names.map_or("no capability".to_owned(), ToString::to_string);
+            let message = format!("{provided} belongs to {belongs}, not to {own}");
+            let finding = Finding::error("provides-of-another", message);
             subject.at(&format!("/provides/{index}"), finding.help("Correct one of the two"));
         }
     }

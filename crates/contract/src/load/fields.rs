@@ -224,10 +224,10 @@ pub(super) fn meta_skeleton() -> Value {
 pub(super) fn body_skeleton(kind: Kind) -> Value {
     let object = json!({ "type": "object" });
     match kind {
-        Kind::Command | Kind::Query => json!({
-            "capability": "a.capability@1.0.0", "input": object, "output": object, "policy": { "auth": "user" },
-        }),
-        Kind::Event => json!({ "capability": "a.capability@1.0.0", "payload": object }),
+        Kind::Command | Kind::Query => {
+            json!({ "input": object, "output": object, "policy": { "auth": "user" } })
+        }
+        Kind::Event => json!({ "payload": object }),
         Kind::Capability => json!({ "capabilityKind": "integration", "provides": [] }),
         Kind::Feature => json!({ "capabilities": [], "includes": [] }),
         Kind::Form => json!({

@@ -71,6 +71,15 @@ impl Expression {
         Ok(Self { tree, reads })
     }
 
+    /// Whether a text is an expression: what lint asks of every one that it finds.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with it.
+    pub fn check(text: &str) -> Result<(), String> {
+        Self::compile(text).map(drop)
+    }
+
     /// The facts it may read.
     pub fn reads(&self) -> &BTreeSet<Read> {
         &self.reads

@@ -107,7 +107,10 @@ fn runs() -> Vec<Row> {
             },
             NO_RUN,
         )
-        .wrong(|it| json!({ "runId": it.waiting[1].run, "action": "approve" }), INVALID),
+        .wrong(
+            |it| json!({ "runId": it.waiting[1].run, "action": "approve", "approvalId": it.waiting[1].approval }),
+            INVALID,
+        ),
         user("agent.input@1.0.0", |it| json!({ "runId": it.asking[2], "answer": "2.5.0" }), NO_RUN)
             .wrong(|it| json!({ "runId": it.echo, "answer": "2.5.0" }), "409 run-ended"),
         admin(
@@ -189,10 +192,10 @@ fn access() -> Vec<Row> {
             .wrong(|_| json!({ "path": "/nowhere/at/all" }), "404 workspace-not-found"),
         admin(
             "webhook.create@1.0.0",
-            |_| json!({ "url": "https://hooks.example.com/x", "events": ["agent.run.failed"] }),
+            |_| json!({ "url": "http://127.0.0.1:9/hook", "events": ["agent.run.failed"] }),
             SUCCEEDS,
         )
-        .wrong(|_| json!({ "url": "https://hooks.example.com/x", "events": [] }), INVALID),
+        .wrong(|_| json!({ "url": "http://127.0.0.1:9/hook", "events": [] }), INVALID),
         admin("webhook.list@1.0.0", nothing, SUCCEEDS),
         admin("webhook.delete@1.0.0", |it| json!({ "webhookId": it.webhook }), "404 webhook-not-found")
             .wrong(|_| json!({ "webhookId": "whk_none" }), "404 webhook-not-found"),

@@ -63,7 +63,7 @@ impl Things {
         let run = start(world, "release-notes", json!({ "repository": root, "range": "HEAD", "write": false })).await;
         let artifacts = did(world, "agent.artifacts@1.1.0", json!({ "runId": run })).await;
         let status = did(world, "agent.status@1.1.0", json!({ "runId": run })).await;
-        let webhook = json!({ "url": "https://hooks.example.com/x", "events": ["agent.run.*"] });
+        let webhook = json!({ "url": "http://127.0.0.1:9/hook", "events": ["agent.run.failed"] });
         Self {
             artifact: text(&artifacts["artifacts"][0]["artifactId"]),
             snapshot: text(&status["runs"][0]["contextSnapshotId"]),
@@ -72,10 +72,7 @@ impl Things {
             asking: [asking(world).await, asking(world).await, asking(world).await],
             doubtful: start(world, "doubt", json!({})).await,
             key: text(&did(world, "key.create@1.0.0", json!({ "name": format!("spare {name}") })).await["keyId"]),
-            // As long as nothing carries webhooks out, there is none.
-            webhook: ask(world, Surface::Rest, "admin", "webhook.create@1.0.0", webhook)
-                .await
-                .map_or("whk_none".to_owned(), |made| text(&made["webhookId"])),
+            webhook: text(&did(world, "webhook.create@1.0.0", webhook).await["webhookId"]),
             name,
             root,
             spare,

@@ -5,7 +5,7 @@ use affiant_engine::rules::Expression;
 use clap::{ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::{builtin_argument, is_builtin, lock};
+use super::{builtin_argument, lock};
 use crate::cli::{
     Context, Exit, Failure,
     narrate::counted,
@@ -31,7 +31,7 @@ pub(super) fn arguments(command: Command) -> Command {
 pub(super) fn run(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
     let builtin = matches.get_flag("builtin");
     let loaded = context.host.contracts(&context.folder, builtin)?;
-    let (ours, theirs): (Vec<_>, Vec<_>) = loaded.contracts.into_iter().partition(is_builtin);
+    let (ours, theirs): (Vec<_>, Vec<_>) = loaded.contracts.into_iter().partition(Contract::is_builtin);
     let (contracts, beside) = if builtin { (ours, theirs) } else { (theirs, ours) };
     let lock = if builtin { None } else { lock::read(context)? };
     let mut findings = loaded.findings;
@@ -42,8 +42,7 @@ pub(super) fn run(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, F
 
 /// Every finding of these contracts.
 pub(in crate::cli) fn look(contracts: &[Contract], beside: &[Contract], lock: Option<&Lock>) -> Vec<Finding> {
-    let expression = |text: &str| Expression::compile(text).map(drop);
-    lint::lint(&lint::Lint { contracts, beside, expression: Some(&expression), lock, start: false })
+    lint::lint(&lint::Lint { contracts, beside, expression: Some(&Expression::check), lock, start: false })
 }
 
 /// How a command ends that found this.

@@ -1,16 +1,13 @@
 //! `affiant contract lock`: what was published, so that nothing changes under those who use it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use affiant_contract::{Lock, Ref};
+use affiant_contract::{Lock, Ref, lock::FILE};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::json;
 
-use super::{is_builtin, refused};
+use super::refused;
 use crate::cli::{Context, Exit, Failure, narrate::counted, output::Data};
-
-/// The file beside `affiant.toml`.
-const FILE: &str = "contracts.lock";
 
 pub(super) fn arguments(command: Command) -> Command {
     let accept = Arg::new("accept").long("accept").value_name("KEY@VERSION").action(ArgAction::Append);
@@ -20,8 +17,7 @@ pub(super) fn arguments(command: Command) -> Command {
 /// The lock of the project, if it has one.
 pub(super) fn read(context: &Context<'_>) -> Result<Option<Lock>, Failure> {
     let Some(root) = context.host.project(&context.folder)? else { return Ok(None) };
-    let Ok(text) = std::fs::read_to_string(root.join(FILE)) else { return Ok(None) };
-    Lock::parse(FILE, &text).map(Some).map_err(|findings| refused(&findings))
+    Lock::read(&root).map_err(|findings| refused(&findings))
 }
 
 /// Publishes what is not published yet.
@@ -31,8 +27,8 @@ pub(super) fn run(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, F
     let accepted: Vec<Ref> = accepted.map(|text| reference(text)).collect::<Result<_, _>>()?;
     let mut lock = read(context)?.unwrap_or_default();
     let registry = context.registry()?;
-    let update = lock.update(registry.iter().map(|contract| &**contract).filter(|it| !is_builtin(it)), &accepted);
-    write(&root.join(FILE), &lock.render())?;
+    let update = lock.update(registry.iter().map(|contract| &**contract).filter(|it| !it.is_builtin()), &accepted);
+    lock.write(&root)?;
     let names = |all: &[Ref]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
     let mut text = format!("{FILE}: {} added", counted(update.added.len(), "contract"));
     for (all, sign, says) in [
@@ -58,8 +54,4 @@ fn project(context: &Context<'_>) -> Result<PathBuf, Failure> {
 
 fn reference(text: &str) -> Result<Ref, Failure> {
     text.parse().map_err(|error| Failure::usage(format!("--accept {text}: {error}")))
-}
-
-fn write(file: &Path, text: &str) -> Result<(), Failure> {
-    Ok(std::fs::write(file, text)?)
 }

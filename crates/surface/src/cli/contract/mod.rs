@@ -106,16 +106,11 @@ async fn list(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failu
     ];
     let kind = matches.get_one::<String>("kind");
     let builtin = matches.get_flag("builtin");
-    let all = context.registry()?.iter().filter(|contract| !builtin || is_builtin(contract));
+    let all = context.registry()?.iter().filter(|contract| !builtin || contract.is_builtin());
     let items = all.map(|contract| row(contract)).filter(|row| kind.is_none_or(|kind| row["kind"] == kind.as_str()));
     let items = items.collect();
     context.print(Data::List { items, columns: COLUMNS, next: None, total: None })?;
     Ok(Exit::Done)
-}
-
-/// Whether a contract is one that we ship.
-fn is_builtin(contract: &Contract) -> bool {
-    contract.source.path.to_string_lossy().starts_with("builtin:")
 }
 
 fn row(contract: &Contract) -> Value {

@@ -148,7 +148,6 @@ fn extensions(contract: &Contract, operation: &Operation, newest: bool) -> BTree
     let mut extensions = BTreeMap::from([
         ("x-affiant-contract", json!(contract.reference())),
         ("x-affiant-kind", json!(meta.kind)),
-        ("x-affiant-capability", json!(operation.capability)),
         ("x-affiant-stability", json!(meta.stability)),
         ("x-affiant-owners", json!(meta.owners)),
         ("x-affiant-auth", json!(operation.policy.auth)),
@@ -161,6 +160,7 @@ fn extensions(contract: &Contract, operation: &Operation, newest: bool) -> BTree
             extensions.insert(name, value);
         }
     };
+    add("x-affiant-capability", json!(operation.capability), operation.capability.is_some());
     add("x-affiant-pii", json!(operation.policy.pii), !operation.policy.pii.is_empty());
     add("x-affiant-field-classes", json!(operation.policy.classes), !operation.policy.classes.is_empty());
     add("x-affiant-rate-limit", json!(operation.policy.rate_limit), operation.policy.rate_limit.is_some());

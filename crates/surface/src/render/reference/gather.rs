@@ -116,8 +116,8 @@ fn versions(registry: &Registry, contract: &Contract) -> Vec<VersionLink> {
 
 fn capability(contract: &Contract) -> Option<&Ref> {
     match &contract.body {
-        Body::Operation(operation) => Some(&operation.capability),
-        Body::Event(event) => Some(&event.capability),
+        Body::Operation(operation) => operation.capability.as_ref(),
+        Body::Event(event) => event.capability.as_ref(),
         _ => None,
     }
 }
