@@ -47,11 +47,15 @@ struct Lines {
 
 impl Lines {
     fn take(&mut self, chunk: &[u8]) {
-        self.rest.extend_from_slice(chunk);
-        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.rest.drain(..=end).collect();
-            self.line(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']));
+        // Only the chunk is searched: a line may be longer than many of them.
+        let mut chunk = chunk;
+        while let Some(end) = chunk.iter().position(|byte| *byte == b'\n') {
+            let mut line = std::mem::take(&mut self.rest);
+            line.extend_from_slice(&chunk[..end]);
+            self.line(String::from_utf8_lossy(&line).trim_end_matches('\r'));
+            chunk = &chunk[end + 1..];
         }
+        self.rest.extend_from_slice(chunk);
     }
 
     fn line(&mut self, line: &str) {

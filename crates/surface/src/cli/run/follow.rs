@@ -1,6 +1,10 @@
 //! `affiant run watch` and `events`: a run as it happens, over a stream that is resumed when it breaks.
 
-use std::time::Duration;
+use std::{
+    cell::{Cell, RefCell},
+    convert::Infallible,
+    time::Duration,
+};
 
 use affiant_contract::duration;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -8,7 +12,17 @@ use reqwest::Response;
 use serde_json::{Value, json};
 
 use super::{named, run_argument};
-use crate::cli::{Context, Exit, Failure, client::Client, ids, narrate::Narrator, stream::Stream, terminal};
+use crate::cli::{
+    Context, Exit, Failure,
+    client::Client,
+    ids,
+    narrate::{Narrator, took},
+    stream::Stream,
+    terminal,
+};
+
+/// How often a log hears that a run goes on.
+const ASSURE: Duration = Duration::from_secs(30);
 
 /// How long a run is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,25 +91,51 @@ pub(in crate::cli) async fn follow(
     tell: &mut dyn FnMut(&str),
 ) -> Result<Exit, Failure> {
     let mut narrator = Narrator::default();
+    let tell = RefCell::new(tell);
+    let waits = Cell::new(false);
     let mut take = |event: &Value, _: &str| {
         if let Some(line) = narrator.tell(event) {
-            tell(&line);
+            (tell.borrow_mut())(&stamped(&line, event["at"].as_str()));
         }
-        let waits = narrator.pending.is_some() || narrator.parked.is_some();
-        narrator.ended.is_some() || (until.blocked && waits)
+        waits.set(narrator.pending.is_some() || narrator.parked.is_some());
+        narrator.ended.is_some() || (until.blocked && waits.get())
     };
     let following = follow_events(client, run, None, &mut take);
     let stopped = tokio::select! {
         result = following => result.map(|()| None)?,
         () = after(until.timeout) => Some(Exit::TimedOut),
         _ = tokio::signal::ctrl_c() => Some(Exit::Detached),
+        never = assure(&tell, &waits) => match never {},
     };
+    let tell = tell.into_inner();
     if let Some(exit) = stopped {
         tell(&format!("Detached. {run} goes on."));
         return Ok(exit);
     }
     tell(&format!("● {} events · 0 tokens · $0.00", narrator.events));
     Ok(narrator.ended.as_ref().map_or(Exit::RunWaits, |(status, code)| Exit::of_run(status, code.as_deref())))
+}
+
+/// A line as a log needs it where nobody looks at a terminal: when it happened, in UTC, and no columns.
+fn stamped(line: &str, at: Option<&str>) -> String {
+    match at.and_then(|at| at.get(..19)).filter(|_| !terminal::out_is_terminal()) {
+        Some(at) => format!("{at}Z {}", line.trim_start()),
+        None => line.to_owned(),
+    }
+}
+
+/// Says now and then that nothing is broken, where nobody looks at a terminal.
+async fn assure(tell: &RefCell<&mut dyn FnMut(&str)>, waits: &Cell<bool>) -> Infallible {
+    if terminal::out_is_terminal() {
+        std::future::pending::<()>().await;
+    }
+    let began = tokio::time::Instant::now();
+    loop {
+        tokio::time::sleep(ASSURE).await;
+        let word = if waits.get() { "waiting" } else { "running" };
+        let passed = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        (tell.borrow_mut())(&format!("still {word} after {}", took(passed)));
+    }
 }
 
 async fn after(timeout: Option<Duration>) {

@@ -5,8 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::{named, row};
 use crate::cli::{
-    Context, Exit, Failure, ids,
+    Context, Exit, Failure,
+    client::Client,
+    ids,
     narrate::clock,
+    operation::{again, watch_argument, watched},
     output::{Column, Data, text},
     terminal::safe_line,
 };
@@ -55,24 +58,36 @@ pub(super) fn arguments(command: Command) -> Command {
         .arg(value("cursor", "C", "Go on after this page"))
         .arg(Arg::new("all").long("all").action(ArgAction::SetTrue).help("Every page"))
         .arg(Arg::new("active").long("active").action(ArgAction::SetTrue).help("Only runs that have not ended"))
+        .arg(watch_argument())
 }
 
 pub(super) async fn list(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
     let client = context.client()?;
-    let mut request = request(matches);
-    let (mut items, mut next, mut total);
-    items = Vec::new();
+    let (request, all) = (request(matches), matches.get_flag("all"));
+    let Some(every) = watched(context, matches)? else {
+        let (items, next, total) = rows(&client, request, all).await?;
+        context.print(Data::List { items, columns: COLUMNS, next, total })?;
+        return Ok(Exit::Done);
+    };
+    again(context, every, COLUMNS, async || Ok(rows(&client, request.clone(), all).await?.0)).await
+}
+
+/// The rows, where the next page begins, and how many there are on all pages.
+async fn rows(
+    client: &Client,
+    mut request: Map<String, Value>,
+    all: bool,
+) -> Result<(Vec<Value>, Option<String>, Option<u64>), Failure> {
+    let mut items = Vec::new();
     loop {
         let mut page = client.query("agent.status", "v1.1", &Value::Object(request.clone())).await?;
         items.extend(page["runs"].as_array_mut().map(std::mem::take).unwrap_or_default());
-        (next, total) = (page["nextCursor"].as_str().map(str::to_owned), page["total"].as_u64());
+        let next = page["nextCursor"].as_str().map(str::to_owned);
         match &next {
-            Some(cursor) if matches.get_flag("all") => request.insert("cursor".to_owned(), cursor.as_str().into()),
-            _ => break,
+            Some(cursor) if all => request.insert("cursor".to_owned(), cursor.as_str().into()),
+            _ => return Ok((items, next, page["total"].as_u64())),
         };
     }
-    context.print(Data::List { items, columns: COLUMNS, next, total })?;
-    Ok(Exit::Done)
 }
 
 fn request(matches: &ArgMatches) -> Map<String, Value> {
