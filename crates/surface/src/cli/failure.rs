@@ -56,7 +56,7 @@ impl Failure {
     /// Prints it where errors belong, in the chosen format, and gives the exit code.
     pub(crate) fn print(&self, format: Format) -> Exit {
         match format {
-            Format::Json | Format::Jsonl => terminal::data(&self.json().to_string()),
+            Format::Json | Format::Jsonl => terminal::machine(&self.json().to_string()),
             _ => eprint!("{}", self.text()),
         }
         self.exit

@@ -1,6 +1,6 @@
 //! A run told as it happens: journal events in, lines for people out. Pure, so that tests read as transcripts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -10,6 +10,7 @@ use super::terminal::safe_line;
 #[derive(Default)]
 pub(super) struct Narrator {
     steps: BTreeMap<u64, Step>,
+    stubbed: BTreeSet<u64>,
     /// Events told so far.
     pub(super) events: u64,
     /// The approval that the run waits for.
@@ -82,6 +83,10 @@ impl Narrator {
         let label = body["label"].as_str().or(body["name"].as_str()).unwrap_or(&operation);
         self.step(number).label = safe_line(label);
         match text(body, "decision") {
+            "stubbed" => {
+                self.stubbed.insert(number);
+                None
+            }
             "deny" => Some(format!("  ✗ {:<18} denied by {}", self.label(number), text(&body["policies"], "0"))),
             _ => None,
         }
@@ -90,7 +95,8 @@ impl Narrator {
     fn observed(&mut self, number: u64, body: &Value) -> String {
         self.parked = None;
         let how = match body["attempt"].as_u64() {
-            Some(0) => "taken from the record or stubbed".to_owned(),
+            Some(0) if self.stubbed.contains(&number) => "not done, this is a dry run".to_owned(),
+            Some(0) => "taken from the record".to_owned(),
             _ => took(body["duration_us"].as_u64().unwrap_or_default()),
         };
         format!("  ✓ {:<18} {how}", self.label(number))

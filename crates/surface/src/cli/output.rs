@@ -131,7 +131,7 @@ impl Wish {
     /// Prints data as wished.
     pub(crate) fn print(&self, data: Data<'_>) -> Result<(), Failure> {
         if let Some(program) = &self.jq {
-            return jq(program, document(data)).map(|lines| lines.iter().for_each(|line| terminal::data(line)));
+            return jq(program, document(data)).map(|lines| lines.iter().for_each(|line| terminal::machine(line)));
         }
         match data {
             Data::List { items, columns, next, total } => self.list(items, columns, next, total),
@@ -154,9 +154,9 @@ impl Wish {
             Format::Table | Format::Wide if self.fields.is_empty() => self.table(&items, columns),
             Format::Table | Format::Wide => rows(&self.headings(&items), &self.cells(&items)),
             Format::Csv => csv(&self.headings(&items), &self.cells(&items)),
-            Format::Json => terminal::data(&json_text(&list_document(items, next.clone(), total))),
-            Format::Jsonl => items.iter().for_each(|item| terminal::data(&item.to_string())),
-            Format::Yaml => terminal::data(yaml(&list_document(items, next.clone(), total), 0).trim_end()),
+            Format::Json => terminal::machine(&json_text(&list_document(items, next.clone(), total))),
+            Format::Jsonl => items.iter().for_each(|item| terminal::machine(&item.to_string())),
+            Format::Yaml => terminal::machine(yaml(&list_document(items, next.clone(), total), 0).trim_end()),
             Format::Id => items.iter().for_each(|item| terminal::data(&id_of(item))),
         }
         if let (Some(cursor), Format::Table | Format::Wide) = (next, self.format) {
@@ -168,9 +168,9 @@ impl Wish {
     fn one(&self, value: &Value, text: &str, id: &str) {
         let value = self.chosen(value.clone());
         match self.format {
-            Format::Json => terminal::data(&json_text(&value)),
-            Format::Jsonl => terminal::data(&value.to_string()),
-            Format::Yaml => terminal::data(yaml(&value, 0).trim_end()),
+            Format::Json => terminal::machine(&json_text(&value)),
+            Format::Jsonl => terminal::machine(&value.to_string()),
+            Format::Yaml => terminal::machine(yaml(&value, 0).trim_end()),
             Format::Id => terminal::data(id),
             Format::Csv => csv(&self.headings(std::slice::from_ref(&value)), &self.cells(std::slice::from_ref(&value))),
             Format::Table | Format::Wide if self.fields.is_empty() => terminal::page(text.trim_end()),
@@ -276,7 +276,7 @@ fn csv(headings: &[String], cells: &[Vec<String>]) {
         if needs { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.clone() }
     };
     for row in std::iter::once(&headings.to_vec()).chain(cells) {
-        terminal::data(&row.iter().map(quoted).collect::<Vec<_>>().join(","));
+        terminal::machine(&row.iter().map(quoted).collect::<Vec<_>>().join(","));
     }
 }
 

@@ -30,11 +30,32 @@ fn is_hidden(c: char) -> bool {
 
 /// Writes data to standard output, with a line end. A closed pipe ends the process quietly, as `head` expects.
 pub(crate) fn data(text: &str) {
-    let mut out = anstream::stdout().lock();
+    write(anstream::stdout().lock(), text);
+}
+
+fn write(mut out: impl Write, text: &str) {
     let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
     if written.is_err() {
         std::process::exit(0);
     }
+}
+
+/// Writes data for programs: exactly as it is, and where a person looks at it with everything that a terminal would obey,
+/// or that hides, spelled as JSON spells it.
+pub(crate) fn machine(text: &str) {
+    // Not through what takes colours away: it would take more than colours.
+    if out_is_terminal() { data(&spelled(text)) } else { write(std::io::stdout().lock(), text) }
+}
+
+fn spelled(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        let obeyed = c.is_control() && c != '\n' && c != '\t';
+        match obeyed || is_hidden(c) {
+            true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
+            false => out.push(c),
+        }
+        out
+    })
 }
 
 /// Clears the terminal, so that a list appears in place of itself.
@@ -152,6 +173,15 @@ mod tests {
         assert_eq!(safe("a\u{1b}[31mb\u{202e}c\r"), "a\\x1b[31mb⟦U+202E⟧c\\x0d");
         assert_eq!(safe_line("a\nb"), "a\\nb");
         assert_eq!(diff_line("+\u{1b}]0;x\u{7}"), "\u{1b}[32m+\\x1b]0;x\\x07\u{1b}[0m");
+    }
+
+    #[test]
+    fn a_json_document_on_a_terminal_says_the_same_and_moves_nothing() {
+        let text = "a\u{9b}31m\u{202e}\u{e0041}b";
+        let document = serde_json::json!({ "text": text }).to_string();
+        let shown = spelled(&document);
+        assert_eq!(shown, r#"{"text":"a\u009b31m\u202e\udb40\udc41b"}"#);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap()["text"], text);
     }
 
     #[test]

@@ -210,7 +210,7 @@ pub(super) async fn events(context: &Context<'_>, matches: &ArgMatches) -> Resul
         let is_last =
             |event: &Value| matches!(event["type"].as_str(), Some("run.completed" | "run.failed" | "run.cancelled"));
         follow_events(&client, &run, after, &mut |event, bytes| {
-            terminal::data(bytes);
+            terminal::machine(bytes);
             is_last(event)
         })
         .await?;
@@ -225,7 +225,7 @@ pub(super) async fn events(context: &Context<'_>, matches: &ArgMatches) -> Resul
         let page = client.query("agent.events", "v1", &request).await?;
         let events = page["events"].as_array().map(Vec::as_slice).unwrap_or_default();
         let Some(newest) = events.last() else { return Ok(Exit::Done) };
-        events.iter().for_each(|event| terminal::data(&event.to_string()));
+        events.iter().for_each(|event| terminal::machine(&event.to_string()));
         last = newest["seq"].as_u64();
     }
 }
