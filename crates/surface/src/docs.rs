@@ -37,6 +37,8 @@ struct Docs {
 /// The pages below `/docs` and `/forms`, `/openapi.json` and `/llms.txt`.
 pub fn router(registry: Arc<Registry>) -> Router {
     Router::new()
+        .route("/", get(async || redirect("/docs")))
+        .route("/docs/", get(async || redirect("/docs")))
         .route("/docs", get(async |State(docs): State<Arc<Docs>>| docs.guide("index")))
         .route("/docs/reference", get(async |State(docs): State<Arc<Docs>>| docs.index(Format::Html)))
         .route("/docs/reference/{feature}", get(feature))

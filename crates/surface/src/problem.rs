@@ -217,6 +217,7 @@ fn sentence(issue: &Issue) -> String {
     let end = if issue.message.ends_with('?') { "" } else { "." };
     match issue.path.strip_prefix('/') {
         Some(field) if !issue.message.starts_with('`') => format!("`{field}` {}{end}", issue.message),
+        None if issue.message.starts_with("must ") => format!("The input {}{end}", issue.message),
         _ => format!("{}{end}", issue.message),
     }
 }

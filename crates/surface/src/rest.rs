@@ -14,7 +14,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{Method, request::Parts},
+    http::{Method, StatusCode, header, request::Parts},
     response::Response,
 };
 use tower::ServiceExt as _;
@@ -141,11 +141,11 @@ impl Rest {
             *found = self.bundles.clone();
             return self.bundle(run, &head);
         }
-        let unknown = request::named(&path);
+        let (unknown, method) = (request::named(&path), head.method.clone());
         let request = Request::from_parts(head, body);
         let response = self.pages.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         match unknown {
-            _ if !response::is_nowhere(&response) => Ok(response),
+            _ if !response::is_nowhere(&response) => page(response, &method),
             Some(target) => {
                 let nothing = Input::Parameters(Vec::new());
                 Ok(self.call(target, nothing, Credential::None, None, None, trace).await)
@@ -197,6 +197,19 @@ impl Rest {
         let call = Call { target, input, credential, idempotency_key, surface, trace, peer };
         response::reply(&self.gateway.call(call).await)
     }
+}
+
+/// A page's answer. What it says of a method that it does not take is said as operations say it.
+fn page(response: Response, method: &Method) -> Result<Response, Refusal> {
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        return Ok(response);
+    }
+    let taken = response.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok()).unwrap_or("");
+    let allow = if taken.contains("POST") { "GET, HEAD, POST, OPTIONS" } else { "GET, HEAD, OPTIONS" };
+    if method == Method::OPTIONS {
+        return Ok(response::options(allow));
+    }
+    Err(Refusal::new("method-not-allowed", format!("{method} is not possible here.")).allowing(allow))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{
     Context, Exit, Failure,
     contract::resolve,
     grammar,
-    operation::{first_text, flags, input, send},
+    operation::{first_text, flags, input, remedy, send},
     output::Data,
     terminal,
 };
@@ -63,7 +63,7 @@ pub(super) async fn run(context: &Context<'_>, matches: &ArgMatches) -> Result<E
     let context = context.read_again(&all)?;
     let (_, parsed) = all.subcommand().expect("the same command line");
     // How a failure is printed was said among the flags, which whoever began this command line has not read.
-    let done = call(&context, contract, operation, parsed).await;
+    let done = call(&context, contract, operation, parsed).await.map_err(|failure| advised(failure, operation));
     Ok(done.map_or_else(|failure| failure.print(context.format()), |()| Exit::Done))
 }
 
@@ -78,6 +78,14 @@ async fn call(
     let text = terminal::safe(&serde_json::to_string_pretty(&reply).unwrap_or_default());
     let id = first_text(&reply);
     context.print(Data::One { value: reply, text, id })
+}
+
+/// What to do about an error that only this contract has.
+fn advised(failure: Failure, operation: &Operation) -> Failure {
+    match remedy(operation, &failure.code) {
+        Some(remedy) => failure.next(remedy),
+        None => failure,
+    }
 }
 
 /// `--input-json`, with the flags laid over it.

@@ -34,6 +34,9 @@ impl<'a> Context<'a> {
         let text = |name: &str| matches.get_one::<String>(name).cloned();
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let folder = text("folder").map_or_else(std::env::current_dir, std::path::absolute)?;
+        if !folder.is_dir() {
+            return Err(Failure::usage(format!("there is no folder {}", folder.display())));
+        }
         let format = text("output").unwrap_or_default();
         let format = FORMATS.iter().find(|(name, _)| *name == format).map(|(_, format)| *format).unwrap_or_default();
         let fields = text("fields").map(|fields| fields.split(',').map(|field| field.trim().to_owned()).collect());

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Exit, output::Format, terminal};
+use super::{Exit, operation::remedy_of, output::Format, terminal};
 
 /// What happened, why, and what to do next.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Failure {
         let message = message.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
         let issues = problem["issues"].as_array().map(Vec::as_slice).unwrap_or_default();
         let details = issues.iter().map(issue_line).collect();
-        let next = known.map(|known| known.remedy.to_owned());
+        let next = known.map(|known| known.remedy).or_else(|| remedy_of(&problem)).map(str::to_owned);
         Self { exit: Exit::of_problem(status, &code), code, message, details, next, problem: Some(Box::new(problem)) }
     }
 

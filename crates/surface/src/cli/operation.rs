@@ -2,7 +2,7 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use affiant_contract::{Contract, Kind, Operation, Ref, Registry, View};
+use affiant_contract::{Contract, ErrorSpec, Kind, Operation, Ref, Registry, View};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Map, Value};
 
@@ -18,6 +18,21 @@ use super::{
 static SHIPPED: LazyLock<Registry> = LazyLock::new(|| {
     Registry::new(affiant_contract::builtin()).expect("our own contracts are checked before they are shipped")
 });
+
+/// What an operation says about an error that it alone has.
+pub(super) fn remedy<'a>(operation: &'a Operation, code: &str) -> Option<&'a str> {
+    operation.errors.iter().find_map(|spec| match spec {
+        ErrorSpec::Own(own) if own.code == code => Some(own.remedy.as_str()),
+        _ => None,
+    })
+}
+
+/// What one of our own operations says about the error of a problem.
+pub(super) fn remedy_of(problem: &Value) -> Option<&'static str> {
+    let (operation, code) = (&problem["operation"], problem["code"].as_str()?);
+    let version = operation["version"].as_str()?.parse().ok()?;
+    remedy(SHIPPED.resolve(operation["key"].as_str()?, &version)?.operation()?, code)
+}
 
 /// What stands behind the verb, without a flag.
 #[derive(Clone, Copy)]

@@ -180,7 +180,8 @@ fn list(services: &Services, context: &Context, input: &ListInput) -> Result<Lis
         status: status_of(record, now),
         created_at: record.created_at.into(),
         expires_at: record.expires_at.map(Moment),
-        last_used_at: services.keyring.last_used(&record.id).map(Moment),
+        // Kept by the minute; nobody has used a key before it was made.
+        last_used_at: services.keyring.last_used(&record.id).map(|used| Moment(used.max(record.created_at))),
         revoked_at: record.revoked_at.map(Moment),
     };
     Ok(ListOutput { keys: records.iter().map(row).collect() })

@@ -241,7 +241,7 @@ async fn only_json_of_a_decent_size_is_a_body() {
     POST /test/write/v1
       400 [contract-version: 1.0.0] malformed-json: Line 1, column 1: the body is empty; send a JSON object, `{}` when there is nothing to say.
     POST /test/write/v1 ⏎  ⏎ []
-      422 [contract-version: 1.0.0] input-invalid: must be an object.
+      422 [contract-version: 1.0.0] input-invalid: The input must be an object.
     POST /test/write/v1 ⏎  ⏎ {"limit":1,"limit":2}
       400 [contract-version: 1.0.0] duplicate-key: Line 1, column 12: the field `limit` stands here for the second time.
     POST /test/write/v1 ⏎  ⏎ {"text":null}

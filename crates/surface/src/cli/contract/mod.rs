@@ -5,7 +5,7 @@ mod generate;
 pub(super) mod lint;
 mod lock;
 
-use affiant_contract::{Contract, Finding, Pick, Registry};
+use affiant_contract::{Contract, Finding, Kind, Pick, Registry};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
@@ -105,6 +105,9 @@ async fn list(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failu
         Column::wide("FILE", |row| text(row, "path")),
     ];
     let kind = matches.get_one::<String>("kind");
+    if let Some(Err(error)) = kind.map(|kind| serde_json::from_value::<Kind>(kind.as_str().into())) {
+        return Err(Failure::usage(format!("--kind: {error}")));
+    }
     let builtin = matches.get_flag("builtin");
     let all = context.registry()?.iter().filter(|contract| !builtin || contract.is_builtin());
     let items = all.map(|contract| row(contract)).filter(|row| kind.is_none_or(|kind| row["kind"] == kind.as_str()));
