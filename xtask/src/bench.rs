@@ -59,5 +59,5 @@ fn machine() -> Value {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model =
         cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name.to_owned()));
-    json!({ "cores": std::thread::available_parallelism().map_or(0, usize::from), "cpu": model, "profile": "release" })
+    json!({ "cores": std::thread::available_parallelism().map_or(0, usize::from), "cpu": model, "profile": "dist" })
 }

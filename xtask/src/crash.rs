@@ -34,7 +34,7 @@ pub(crate) fn run(kills: u64) -> Result<()> {
     let folder = scratch("crash")?;
     let effects = Effects::listen()?;
     project::write(&folder.join("project"), effects.address())?;
-    let affiant = sh::affiant(false)?;
+    let affiant = sh::affiant()?;
     let start = || Server::start(&affiant, &folder.join("data"), &folder.join("project"));
 
     let mut random = Random(u64::from(std::process::id()) << 17 | 1);

@@ -8,7 +8,7 @@ use crate::sh;
 
 /// Renders everything; with `check`, only says what is stale and fails.
 pub(crate) fn run(check: bool) -> Result<()> {
-    let affiant = sh::affiant(false)?;
+    let affiant = sh::affiant()?;
     let fresh = sh::target().join("surfaces");
     if fresh.exists() {
         fs::remove_dir_all(&fresh)?;

@@ -16,7 +16,7 @@ fn scripts(name: &str) -> PathBuf {
 
 /// The contracts that we ship have no findings.
 pub(crate) fn contracts() -> Result<()> {
-    let affiant = sh::affiant(false)?;
+    let affiant = sh::affiant()?;
     sh::output(sh::program(affiant).args(["contract", "lint", "--builtin"])).map(drop)
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn openapi() -> Result<()> {
 pub(crate) fn schemathesis() -> Result<()> {
     let python = needs::python(&scripts("judges/requirements.txt"))?;
     let folder = scratch("schemathesis")?;
-    let server = Server::start(&sh::affiant(false)?, &folder.join("data"), &folder)?;
+    let server = Server::start(&sh::affiant()?, &folder.join("data"), &folder)?;
     let mut judge = sh::program("bash");
     judge
         .arg(scripts("judges/schemathesis.sh"))
@@ -46,7 +46,7 @@ pub(crate) fn accessibility() -> Result<()> {
     let chromium = needs::debian("chromium", "chromium")?;
     let folder = needs::npm(&scripts("judges"))?;
     let data = scratch("accessibility")?;
-    let server = Server::start(&sh::affiant(false)?, &data.join("data"), &data)?;
+    let server = Server::start(&sh::affiant()?, &data.join("data"), &data)?;
     let mut judge = sh::program("node");
     judge.arg("axe.mjs").arg(format!("http://{}", server.address)).env("CHROMIUM", chromium).current_dir(folder);
     sh::run(&mut judge)
@@ -54,7 +54,7 @@ pub(crate) fn accessibility() -> Result<()> {
 
 /// The README's first command, without a person: in a repository of its own making.
 pub(crate) fn first_run() -> Result<()> {
-    let affiant = sh::affiant(false)?;
+    let affiant = sh::affiant()?;
     let folder = scratch("first-run")?;
     let output = sh::output(
         sh::program(affiant)
@@ -63,7 +63,7 @@ pub(crate) fn first_run() -> Result<()> {
             .env("HOME", &folder)
             .env("XDG_DATA_HOME", folder.join("share")),
     );
-    sh::program(sh::affiant(false)?)
+    sh::program(sh::affiant()?)
         .arg("down")
         .env("HOME", &folder)
         .env("XDG_DATA_HOME", folder.join("share"))

@@ -55,14 +55,16 @@ pub(crate) fn exists(name: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()))
 }
 
-/// Builds the product's binary and gives its path.
-pub(crate) fn affiant(release: bool) -> Result<PathBuf> {
-    let mut build = cargo(&["build", "--quiet", "--package", "affiant-server", "--package", "affiant-verify"]);
-    if release {
-        build.arg("--release");
-    }
-    run(&mut build)?;
-    Ok(target().join(if release { "release" } else { "debug" }).join("affiant"))
+/// Builds the product's binaries for tests and gives the path of the first.
+pub(crate) fn affiant() -> Result<PathBuf> {
+    run(&mut cargo(&["build", "--quiet", "--package", "affiant-server", "--package", "affiant-verify"]))?;
+    Ok(target().join("debug/affiant"))
+}
+
+/// Builds one of our programs as it is handed out, which is how it is measured, and gives its path.
+pub(crate) fn shipped(package: &str, program: &str) -> Result<PathBuf> {
+    run(&mut cargo(&["build", "--quiet", "--profile", "dist", "--package", package]))?;
+    Ok(target().join("dist").join(program))
 }
 
 fn shown(command: &Command) -> String {

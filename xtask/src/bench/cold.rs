@@ -12,7 +12,7 @@ use crate::{
 
 /// Starts on empty data.
 pub(super) fn run() -> Result<Value> {
-    let affiant = sh::affiant(true)?;
+    let affiant = sh::shipped("affiant-server", "affiant")?;
     let mut starts = Vec::new();
     for number in 0..7 {
         let folder = scratch(&format!("bench-cold-{number}"))?;
@@ -27,7 +27,7 @@ pub(super) fn run() -> Result<Value> {
 
 /// A start with 1,000 contracts of the user's own.
 pub(super) fn contracts() -> Result<Value> {
-    let affiant = sh::affiant(true)?;
+    let affiant = sh::shipped("affiant-server", "affiant")?;
     let folder = scratch("bench-contracts")?;
     fs::create_dir_all(folder.join("contracts"))?;
     fs::write(folder.join("affiant.toml"), "contracts = [\"contracts\"]\n")?;
@@ -43,7 +43,7 @@ pub(super) fn contracts() -> Result<Value> {
 
 /// `affiant try --yes`, from typed to done, on a repository with 1,000 commits.
 pub(super) fn try_it() -> Result<Value> {
-    let affiant = sh::affiant(true)?;
+    let affiant = sh::shipped("affiant-server", "affiant")?;
     let folder = scratch("bench-try")?;
     let repository = folder.join("repository");
     thousand_commits(&repository)?;

@@ -38,7 +38,7 @@ planner:
 
 /// 100,000 finished and 10,000 waiting runs; then memory, the first page of `agent.status`, and submission.
 pub(super) fn run() -> Result<Value> {
-    let affiant = sh::affiant(true)?;
+    let affiant = sh::shipped("affiant-server", "affiant")?;
     let folder = scratch("bench-large")?;
     std::fs::create_dir_all(folder.join("contracts"))?;
     std::fs::write(folder.join("affiant.toml"), "contracts = [\"contracts\"]\n")?;
@@ -79,7 +79,7 @@ fn first_pages(server: &Server) -> Result<Vec<f64>> {
 
 /// One run of 10,000 steps: cost per step at its beginning and at its end, and the replay of its journal.
 pub(super) fn long() -> Result<Value> {
-    let affiant = sh::affiant(true)?;
+    let affiant = sh::shipped("affiant-server", "affiant")?;
     let folder = scratch("bench-long")?;
     let server = Server::start(&affiant, &folder.join("data"), &folder)?;
     let mut client = server.client()?;
