@@ -39,6 +39,9 @@ pub struct ServerConfig {
     pub body_limit: usize,
     /// Host names beside loopback's own by which the server may be called.
     pub hosts: Vec<String>,
+    /// How often the log of a tenant that writes is signed, in seconds. With 0 nothing is signed while the server runs,
+    /// except where a bundle needs it.
+    pub checkpoint_seconds: u64,
     /// Begins the names of the logs that are signed here: a name that is this server's alone, such as its host name. It
     /// counts when a log begins; a log keeps the name it has.
     pub log_name: String,
@@ -55,6 +58,7 @@ impl Default for ServerConfig {
             workers: NonZeroUsize::new(256).expect("256 is not zero"),
             body_limit: 1 << 20,
             hosts: Vec::new(),
+            checkpoint_seconds: 1,
             log_name: "affiant.local".to_owned(),
             heads: None,
             private_webhooks: false,

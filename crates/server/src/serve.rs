@@ -63,7 +63,8 @@ async fn serve(wanted: Serve, registry: Registry, config: ServerConfig) -> Resul
     let parts = put_together(&wanted, Arc::new(registry), &config, &url, &stop).await?;
     let worker = tokio::spawn(parts.engine.clone().work(stop.clone()));
     let telling = tokio::spawn(tell(parts.services.outbox.clone(), stop.clone()));
-    let sealing = tokio::spawn(parts.sealer.clone().work(stop.clone()));
+    let every = Some(Duration::from_secs(config.checkpoint_seconds)).filter(|every| !every.is_zero());
+    let sealing = tokio::spawn(parts.sealer.clone().work(stop.clone(), every));
     tokio::spawn(write_refusals_down(parts.gateway.clone(), stop.clone()));
 
     announce(&wanted.data, &url)?;

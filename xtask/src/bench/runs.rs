@@ -26,20 +26,29 @@ const STEPS: u64 = TEN_STEP_RUNS * 10;
 
 pub(super) fn run() -> Result<Value> {
     let affiant = sh::shipped("affiant-server", "affiant")?;
-    let one_step = one_step(&affiant)?;
+    let plain = one_step(&affiant, "")?;
+    // Twice with and twice without, alternating, because the machine is not equally fast all the time.
+    let unsigned = || one_step_rate(&affiant, "[server]\ncheckpoint_seconds = 0\n");
+    let signed = || one_step_rate(&affiant, "");
+    let sealing = [signed()? / unsigned()?, signed()? / unsigned()?];
     let ten_steps = ten_steps(&affiant)?;
     let latency = latency(&affiant)?;
     let floor = floor()?;
     let ratio = |of: &Value, to: &Value| of.as_f64().zip(to.as_f64()).map(|(of, to)| of / to);
     Ok(json!({
-        "ratioAccepted": ratio(&one_step["acceptedPerSecond"], &floor["acceptedPerSecond"]),
+        "ratioAccepted": ratio(&plain["acceptedPerSecond"], &floor["acceptedPerSecond"]),
         "ratioSteps": ratio(&ten_steps["stepsPerSecond"], &floor["stepsPerSecond"]),
-        "oneStep": one_step, "tenSteps": ten_steps, "submitToFirstStep": latency, "floor": floor,
+        "completedWithSignedHeadsToWithout": sealing, "oneStep": plain, "tenSteps": ten_steps, "submitToFirstStep": latency, "floor": floor,
     }))
 }
 
-fn one_step(affiant: &std::path::Path) -> Result<Value> {
+fn one_step_rate(affiant: &std::path::Path, config: &str) -> Result<f64> {
+    one_step(affiant, config)?["completedPerSecond"].as_f64().context("no rate")
+}
+
+fn one_step(affiant: &std::path::Path, config: &str) -> Result<Value> {
     let folder = scratch("bench-one-step")?;
+    std::fs::write(folder.join("affiant.toml"), config)?;
     let server = Server::start(affiant, &folder.join("data"), &folder)?;
     warm(&server)?;
     let began = Instant::now();

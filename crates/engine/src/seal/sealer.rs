@@ -22,8 +22,6 @@ use crate::{
     ports::{Append, Document, LogFile, LogFileError, LogFiles, StoreError},
 };
 
-/// How often a log that grows is signed.
-const EVERY: Duration = Duration::from_secs(1);
 /// The least time between two heads when runs end: all that ended meanwhile stand under one signature.
 const GATHER: Duration = Duration::from_millis(200);
 /// The collection of documents that keeps the newest head of every hour, and the newest of all.
@@ -198,12 +196,14 @@ impl Sealer {
         }
     }
 
-    /// Signs each second while there is something new, and soon after runs have ended, until `stop` fires.
-    pub async fn work(self: Arc<Self>, stop: CancellationToken) {
+    /// Signs this often while there is something new, and soon after runs have ended, until `stop` fires. Without a time
+    /// it signs nothing by itself: heads are signed where a bundle needs one, and when the server stops.
+    pub async fn work(self: Arc<Self>, stop: CancellationToken, every: Option<Duration>) {
+        let Some(every) = every else { return stop.cancelled().await };
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(EVERY) => (),
+                () = tokio::time::sleep(every) => (),
                 () = self.engine.a_run_ended() => tokio::time::sleep(GATHER).await,
             }
             self.seal_all().await;
