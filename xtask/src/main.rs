@@ -12,6 +12,7 @@ mod http;
 mod judges;
 mod load;
 mod needs;
+mod record;
 mod server;
 mod sh;
 mod test;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::{crash, generate, judges, option, sh};
+use crate::{crash, generate, judges, option, record, sh};
 
 /// A step: its name, and what it does.
 type Step = (&'static str, fn() -> Result<()>);
@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
     ("first-run", judges::first_run),
     ("crash", || crash::run(50)),
     ("foreign", judges::foreign),
+    ("record", record::judged),
     ("dependencies", judges::dependencies),
 ];
 

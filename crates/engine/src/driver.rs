@@ -144,7 +144,7 @@ impl Driver {
         let busy = !errands.is_empty() || !self.tokens.is_empty() || !self.showing.is_empty();
         let busy = busy && !self.work.run().status.ended();
         let hold = if busy { Hold::Here } else { Hold::Until(decide::wake(self.work.run(), pen.now)) };
-        let beside = Beside { documents, remember: None };
+        let beside = Beside { documents, ..Beside::default() };
         if self.work.ledger.pending.entries.is_empty() && busy {
             self.landed.clear();
         } else {

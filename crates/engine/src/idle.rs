@@ -46,6 +46,11 @@ impl Idle {
         }
     }
 
+    /// Forgets everything: what was erased must not be here.
+    pub(crate) fn clear(&self) {
+        *locked(&self.kept) = Kept::default();
+    }
+
     /// Takes a run out, if it is here.
     pub(crate) fn take(&self, tenant: &TenantId, run: &RunId) -> Option<Work> {
         locked(&self.kept).runs.remove(&(tenant.clone(), run.clone())).map(|work| *work)

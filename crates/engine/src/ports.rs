@@ -84,6 +84,12 @@ pub trait Store: Send + Sync {
     /// Sealed values of a stream's events with `seq >= from`, in order of `seq`.
     async fn sealed(&self, tenant: &TenantId, stream: &StreamId, from: u64) -> Result<Vec<SealedValue>, StoreError>;
 
+    /// Everything that is sealed for a subject, by stream and `seq`. Asked when somebody is erased.
+    async fn sealed_of(&self, tenant: &TenantId, subject: &str) -> Result<Vec<(StreamId, SealedValue)>, StoreError>;
+
+    /// Brings what was dropped off the disk: overwritten in the file, and gone from its log. Returns when it is.
+    async fn scrub(&self) -> Result<(), StoreError>;
+
     /// Lends up to `limit` runs whose `runnable_at` has come to a worker, by moving their `runnable_at` to
     /// `until` and naming the worker. An expired lease is nothing special: its `runnable_at` has come.
     /// Tenants with work take turns; within one, higher priority first, then the oldest.
@@ -158,6 +164,8 @@ pub struct Append {
     pub entries: Vec<Entry>,
     /// Personal values that belong to the entries.
     pub sealed: Vec<SealedValue>,
+    /// Personal values that are dropped, by stream, `seq` and commitment; overwritten, not only forgotten.
+    pub unsealed: Vec<(StreamId, u64, Digest)>,
     /// The run's row as it is after the entries; none for the admin stream.
     pub run: Option<RunRow>,
     /// Approvals as they are after the entries.
@@ -181,6 +189,7 @@ impl Append {
             expected,
             entries,
             sealed: Vec::new(),
+            unsealed: Vec::new(),
             run: None,
             approvals: Vec::new(),
             artifacts: Vec::new(),

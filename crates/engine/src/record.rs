@@ -1,6 +1,6 @@
 //! [`Engine::record`]: the only place from which a journal grows.
 
-use affiant_journal::{Actor, Body, Entry, StreamId, TenantId, Timestamp};
+use affiant_journal::{Actor, Body, Digest, Entry, StreamId, TenantId, Timestamp};
 
 use crate::{
     Engine, EngineError,
@@ -21,6 +21,7 @@ pub(crate) enum Hold {
 #[derive(Debug, Default)]
 pub(crate) struct Beside {
     pub(crate) documents: Vec<Document>,
+    pub(crate) unsealed: Vec<(StreamId, u64, Digest)>,
     pub(crate) remember: Option<Remembered>,
 }
 
@@ -64,9 +65,21 @@ impl Engine {
         body: impl Into<Body>,
         documents: Vec<Document>,
     ) -> Result<(), EngineError> {
-        let body = body.into();
+        self.record_admin_dropping(tenant, actor, body.into(), documents, Vec::new()).await
+    }
+
+    /// Adds an event to the tenant's administrative stream, and drops these personal values with it.
+    pub(crate) async fn record_admin_dropping(
+        &self,
+        tenant: &TenantId,
+        actor: &Actor,
+        body: Body,
+        documents: Vec<Document>,
+        unsealed: Vec<(StreamId, u64, Digest)>,
+    ) -> Result<(), EngineError> {
+        let beside = Beside { documents, unsealed, remember: None };
         for _ in 0..ATTEMPTS {
-            match self.try_record_admin(tenant, actor, body.clone(), documents.clone()).await {
+            match self.try_record_admin(tenant, actor, body.clone(), &beside).await {
                 Err(EngineError::Conflict) => self.forget_admin(tenant),
                 done => return done,
             }
@@ -79,7 +92,7 @@ impl Engine {
         tenant: &TenantId,
         actor: &Actor,
         body: Body,
-        documents: Vec<Document>,
+        beside: &Beside,
     ) -> Result<(), EngineError> {
         let now = self.ports.clock.now();
         let (expected, prev) = self.admin_end(tenant).await?;
@@ -98,7 +111,8 @@ impl Engine {
         let entry = Entry::seal(&event).map_err(|error| EngineError::Unwritten(Box::new(error)))?;
         let leaf = entry.leaf;
         let mut append = Append::new(tenant.clone(), StreamId::admin(), expected, vec![entry]);
-        append.documents = documents;
+        append.documents = beside.documents.clone();
+        append.unsealed = beside.unsealed.clone();
         self.ports.store.append(append).await?;
         self.remember_admin(tenant, expected + 1, leaf);
         Ok(())

@@ -124,7 +124,8 @@ impl Engine {
             snapshot: work.run().snapshot.as_ref().map(|snapshot| snapshot.id.clone()),
         };
         let documents = first.notify.map(|hook| asks(&who.tenant, &submitted.run, &hook)).into_iter().collect();
-        let beside = Beside { documents, remember: remember.map(|remember| remember(&submitted)) };
+        let remember = remember.map(|remember| remember(&submitted));
+        let beside = Beside { documents, remember, ..Beside::default() };
         let hold = if begun.is_some() { Hold::Here } else { Hold::Until(Some(pen.now)) };
         self.record(&mut work.ledger, hold, beside).await?;
         match begun {

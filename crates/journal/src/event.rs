@@ -736,10 +736,16 @@ pub struct RecordExported {
 /// Body of `subject.erased`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SubjectErased {
+    /// On which ground.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Arc<str>>,
     /// Commitments that can no longer be opened.
     pub commitments: u64,
     /// Digest over the erased commitments in byte order, so that they can be told from missing ones.
     pub digest: Digest,
+    /// Whose they were: the principal's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Arc<str>>,
 }
 
 /// Body of `log.restored`.

@@ -149,7 +149,13 @@ fn admin_bodies() -> Vec<Body> {
         }
         .into(),
         RecordExported { run: "run_1".into(), with_disclosures: false }.into(),
-        SubjectErased { commitments: 2, digest: digest("erased") }.into(),
+        SubjectErased {
+            basis: Some("GDPR Art. 17".into()),
+            commitments: 2,
+            digest: digest("erased"),
+            subject: Some("u_1".into()),
+        }
+        .into(),
         LogRestored { checkpoint: "origin\n3\nroot\n\n— origin sig\n".into(), epoch: 2 }.into(),
     ]
 }

@@ -14,6 +14,7 @@ pub mod keys;
 pub mod record;
 pub mod server;
 pub mod services;
+pub mod subjects;
 pub mod webhooks;
 pub mod wire;
 pub mod workspace;
@@ -32,6 +33,7 @@ pub fn all(services: &Services) -> Handlers {
         .and(keys::handlers(services))
         .and(record::handlers(services))
         .and(server::handlers(services))
+        .and(subjects::handlers(services))
         .and(webhooks::handlers(services))
         .and(workspace::handlers(services))
 }

@@ -12,7 +12,7 @@ mod nodes;
 mod open;
 mod sealer;
 
-pub use keys::LogKeys;
+pub use keys::{BadKeys, LogKeys};
 pub use nodes::StoredNodes;
 pub use open::Accept;
-pub use sealer::{SealError, Sealed, Sealer};
+pub use sealer::{Phase, SealError, Sealed, Sealer};

@@ -138,6 +138,15 @@ pub enum SealError {
     Interrupted(#[from] tokio::task::JoinError),
 }
 
+/// Which part of an exchange of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// A second key signs beside the first.
+    Begin,
+    /// The first signs no more.
+    End,
+}
+
 /// Signs the heads of logs.
 pub struct Sealer {
     pub(super) engine: Arc<Engine>,
@@ -261,6 +270,26 @@ impl Sealer {
     pub async fn keys(&self, tenant: &TenantId) -> Result<LogKeys, SealError> {
         let logs = self.logs.lock().await;
         logs.get(tenant).map(|log| log.keys.clone()).ok_or_else(|| SealError::Closed(tenant.clone()))
+    }
+
+    /// Begins an exchange of keys, or ends it. What was signed before stands under the keys of then; the head that follows
+    /// is signed by those that sign now.
+    pub async fn rotate(&self, tenant: &TenantId, phase: Phase) -> Result<LogKeys, SealError> {
+        let mut logs = self.logs.lock().await;
+        let log = logs.get_mut(tenant).ok_or_else(|| SealError::Closed(tenant.clone()))?;
+        let (old, mut new, size) = (log.keys.to_text(), log.keys.clone(), log.newest.checkpoint.head.size);
+        let changed = match phase {
+            Phase::Begin => {
+                let mut seed = zeroize::Zeroizing::new([0; 32]);
+                self.engine.ports().chance.fill(&mut *seed);
+                new.begin_exchange(&seed, size)
+            }
+            Phase::End => new.end_exchange(size),
+        };
+        changed.map_err(|why| self.bad_keys(tenant, why))?;
+        self.files.replace(tenant, LogFile::Keys, Some(&old), &new.to_text())?;
+        log.keys = new.clone();
+        Ok(new)
     }
 
     pub(super) fn bad_keys(&self, tenant: &TenantId, why: BadKeys) -> SealError {

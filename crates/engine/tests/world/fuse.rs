@@ -94,6 +94,16 @@ impl Store for Fuse {
         self.store.sealed(tenant, stream, from).await
     }
 
+    async fn sealed_of(&self, tenant: &TenantId, subject: &str) -> Result<Vec<(StreamId, SealedValue)>, StoreError> {
+        self.lit()?;
+        self.store.sealed_of(tenant, subject).await
+    }
+
+    async fn scrub(&self) -> Result<(), StoreError> {
+        self.lit()?;
+        self.store.scrub().await
+    }
+
     async fn claim(&self, claim: Claim) -> Result<Vec<RunRow>, StoreError> {
         self.lit()?;
         if self.asleep.load(Ordering::SeqCst) {

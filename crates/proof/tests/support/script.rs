@@ -55,7 +55,7 @@ pub fn refused() -> Happening {
 
 pub fn erased(commitments: &[Digest]) -> Happening {
     let digest = erased_digest(&mut commitments.to_vec());
-    let body = SubjectErased { commitments: commitments.len() as u64, digest };
+    let body = SubjectErased { basis: None, commitments: commitments.len() as u64, digest, subject: None };
     Happening { actor: actor("u_admin", ActorKind::User), body: body.into(), disclosures: vec![] }
 }
 

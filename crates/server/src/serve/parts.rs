@@ -86,6 +86,7 @@ pub async fn put_together(
     let sealer = Sealer::new(engine.clone(), opened.files, config.log_name.as_str());
     open_logs(&sealer, &keyring, wanted.accept_restore).await?;
     owner(&wanted.data, &engine, &keyring).await?;
+    engine.finish_erasures().await.map_err(|error| internal(&error))?;
     let services = Services {
         registry: registry.clone(),
         store: opened.store.clone(),

@@ -203,12 +203,21 @@ fn access() -> Vec<Row> {
 }
 
 fn record() -> Vec<Row> {
+    const NOT_EXCHANGING: &str = "409 rotation-not-possible";
+    const NO_SUBJECT: &str = "404 subject-not-found";
     vec![
         user("agent.bundle@1.0.0", |it| json!({ "runId": it.echo }), NO_RUN).wrong(no_run, NO_RUN),
         // Nothing has ever been written for the other tenant before the server started.
         user("log.checkpoint@1.0.0", nothing, "404 checkpoint-not-found"),
         user("log.proof@1.0.0", |it| json!({ "stream": it.echo, "seq": 0 }), NO_RUN)
             .wrong(|_| json!({ "stream": "run_none", "seq": 0 }), NO_RUN),
+        user("log.keys@1.0.0", nothing, SUCCEEDS),
+        admin("log.rotate@1.0.0", |_| json!({ "phase": "end" }), NOT_EXCHANGING).never(NOT_EXCHANGING),
+        admin("subject.erase@1.0.0", |_| json!({ "subject": "u_none", "basis": "a test" }), NO_SUBJECT)
+            .never(NO_SUBJECT)
+            .wrong(|_| json!({ "subject": "u_none", "basis": " " }), INVALID),
+        admin("subject.hold@1.0.0", |it| json!({ "subject": it.name, "held": true, "reason": "a test" }), SUCCEEDS)
+            .wrong(|it| json!({ "subject": it.name, "held": true }), INVALID),
     ]
 }
 

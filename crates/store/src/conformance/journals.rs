@@ -215,6 +215,17 @@ pub(super) async fn sealed_values_come_back_in_order_of_seq(store: Any) {
     assert_eq!(well(store.sealed(&acme(), &"run_a".into(), 0).await), [sealed(0), sealed(2), sealed(3)]);
     assert_eq!(well(store.sealed(&acme(), &"run_a".into(), 2).await), [sealed(2), sealed(3)]);
     assert_eq!(well(store.sealed(&other(), &"run_a".into(), 0).await), []);
+    // What is sealed for somebody is found, and dropped together with the event that says so.
+    let of = |seq| (StreamId::from("run_a"), sealed(seq));
+    assert_eq!(well(store.sealed_of(&acme(), "u_1").await), [of(0), of(2), of(3)]);
+    assert_eq!(well(store.sealed_of(&acme(), "u_2").await), []);
+    assert_eq!(well(store.sealed_of(&other(), "u_1").await), []);
+    let mut append = grow(&acme(), "admin", 0..1);
+    append.unsealed = [0, 3].map(|seq| ("run_a".into(), seq, sealed(seq).commitment)).into();
+    well(store.append(append).await);
+    well(store.scrub().await);
+    assert_eq!(well(store.sealed_of(&acme(), "u_1").await), [of(2)]);
+    assert_eq!(well(store.sealed(&acme(), &"run_a".into(), 0).await), [sealed(2)]);
 }
 
 fn document(id: &str, value: Option<u64>) -> Document {

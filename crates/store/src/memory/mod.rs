@@ -73,6 +73,19 @@ impl Store for MemoryStore {
         Ok(self.state().tenant(tenant).and_then(|t| t.sealed.get(stream).map(read)).unwrap_or_default())
     }
 
+    async fn sealed_of(&self, tenant: &TenantId, subject: &str) -> Result<Vec<(StreamId, SealedValue)>, StoreError> {
+        let state = self.state();
+        let streams = state.tenant(tenant).into_iter().flat_map(|tenant| &tenant.sealed);
+        let all = streams.flat_map(|(stream, values)| values.iter().map(move |value| (stream.clone(), value.clone())));
+        let mut found: Vec<_> = all.filter(|(_, value)| &*value.subject == subject).collect();
+        found.sort_by(|(a, one), (b, other)| (a, one.seq, one.commitment).cmp(&(b, other.seq, other.commitment)));
+        Ok(found)
+    }
+
+    async fn scrub(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn claim(&self, claim: Claim) -> Result<Vec<RunRow>, StoreError> {
         Ok(self.state().claim(&claim))
     }

@@ -72,6 +72,10 @@ impl State {
         }
         tenant.streams.entry(stream.clone()).or_default().extend(entries);
         tenant.sealed.entry(stream).or_default().extend(append.sealed);
+        for (stream, seq, commitment) in &append.unsealed {
+            let values = tenant.sealed.entry(stream.clone()).or_default();
+            values.retain(|value| (value.seq, value.commitment) != (*seq, *commitment));
+        }
         tenant.runs.extend(append.run.map(|row| (row.run.clone(), row)));
         tenant.approvals.extend(append.approvals.into_iter().map(|row| (row.approval.clone(), row)));
         tenant.artifacts.extend(append.artifacts);

@@ -1,7 +1,7 @@
 //! One append: looked at first, then written.
 
 use affiant_engine::ports::{Append, Appended, ApprovalRow, ArtifactRow, Document, RunRow, SealedValue, StoreError};
-use affiant_journal::Entry;
+use affiant_journal::{Digest, Entry, StreamId};
 
 use super::{
     known::{Queued, Stream},
@@ -21,6 +21,7 @@ impl Writer<'_> {
         let mut stream = self.stream_for(tenant, append)?;
         let appended = self.add_entries(append, tenant, &mut stream)?;
         self.add_sealed(stream.number, &append.sealed)?;
+        self.drop_sealed(tenant, &append.unsealed)?;
         if let Some(run) = &append.run {
             self.put_run(tenant, &mut stream, run)?;
         }
@@ -83,6 +84,15 @@ impl Writer<'_> {
     fn add_sealed(&mut self, stream: i64, sealed: &[SealedValue]) -> rusqlite::Result<()> {
         for SealedValue { seq, commitment, subject, cipher } in sealed {
             self.sql.add_sealed.run([&stream, &clamped(*seq), &commitment.0, subject, cipher])?;
+        }
+        Ok(())
+    }
+
+    fn drop_sealed(&mut self, tenant: TenantNumber, unsealed: &[(StreamId, u64, Digest)]) -> rusqlite::Result<()> {
+        for (stream, seq, commitment) in unsealed {
+            if let Some(stream) = self.stream(tenant, stream)? {
+                self.sql.drop_sealed.run([&stream.number, &clamped(*seq), &commitment.0])?;
+            }
         }
         Ok(())
     }

@@ -67,6 +67,25 @@ impl Store for SqliteStore {
         self.readers.ask(question).await
     }
 
+    async fn sealed_of(&self, tenant: &TenantId, subject: &str) -> Result<Vec<(StreamId, SealedValue)>, StoreError> {
+        let (tenant, subject) = (tenant.clone(), subject.to_owned());
+        let read = |row: &Row<'_>| {
+            let (seq, commitment, cipher) = (whole(row, 1)?, rows::digest(row, 2)?, row.get_ref(4)?.as_blob()?.into());
+            Ok((rows::text(row, 0)?, SealedValue { seq, commitment, subject: rows::text(row, 3)?, cipher }))
+        };
+        let question = move |reader: &mut Reader<'_>| {
+            reader.sql.sealed_of.all([&tenant.as_str(), &subject], read).map_err(of_sqlite)
+        };
+        self.readers.ask(question).await
+    }
+
+    async fn scrub(&self) -> Result<(), StoreError> {
+        match self.wish(Wish::Scrub).await? {
+            Done::Scrubbed => Ok(()),
+            other => unreachable!("a wish to scrub was answered with {other:?}"),
+        }
+    }
+
     async fn claim(&self, claim: Claim) -> Result<Vec<RunRow>, StoreError> {
         match self.wish(Wish::Claim(claim)).await? {
             Done::Claimed(rows) => Ok(rows),

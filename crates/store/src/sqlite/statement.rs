@@ -107,6 +107,7 @@ statements! {
         add_event(position, tenant, leaf, stream, seq, hash, bytes);
         add_subtree(tenant, level, place, hash);
         add_sealed(stream, seq, commitment, subject, cipher);
+        drop_sealed(stream, seq, commitment);
         add_run(
             stream, tenant, run, agent, agent_version, planner, status, waiting, priority, submitted_at, started_at,
             ended_at, snapshot, error, actor, parent, steps, events, runnable_at, worker
@@ -148,6 +149,7 @@ statements! {
         load(tenant, stream, from, limit);
         places(tenant, stream, from, limit);
         sealed(tenant, stream, from);
+        sealed_of(tenant, subject);
         run_stream(tenant, run);
         run_row(stream);
         run_groups(tenant);

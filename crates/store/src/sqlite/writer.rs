@@ -29,6 +29,7 @@ pub(super) enum Wish {
     Extend { worker: WorkerId, runs: Vec<(TenantId, RunId)>, until: Timestamp },
     Remember { tenant: TenantId, remembered: Box<Remembered>, fresh: bool },
     NextRunnable,
+    Scrub,
 }
 
 /// What became of it.
@@ -39,6 +40,7 @@ pub(super) enum Done {
     Extended { lost: Vec<RunId> },
     Remembered,
     NextRunnable(Option<Timestamp>),
+    Scrubbed,
 }
 
 /// A wish, and who waits for the answer.
@@ -77,6 +79,8 @@ pub(super) struct Writer<'c> {
     pub(super) now: Timestamp,
     /// Whether commits wait for the disk, as the connection is set now.
     flushes: bool,
+    /// Whether what is deleted is overwritten, as the connection is set now.
+    overwrites: bool,
     /// When to look for expired replies again.
     forget_at: Timestamp,
     /// The disk once failed to flush: what it holds is no longer known.
@@ -92,6 +96,7 @@ impl<'c> Writer<'c> {
             now: clock.now(),
             clock,
             flushes: true,
+            overwrites: false,
             forget_at: Timestamp(i64::MIN),
             broken: false,
         };
@@ -137,6 +142,7 @@ impl<'c> Writer<'c> {
 
     fn write(&mut self, jobs: &[Job]) -> rusqlite::Result<Vec<Result<Done, StoreError>>> {
         self.flush_for(jobs)?;
+        self.overwrite_for(jobs)?;
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
@@ -148,7 +154,32 @@ impl<'c> Writer<'c> {
         }
         self.finish()?;
         self.connection.execute_batch("COMMIT")?;
+        if jobs.iter().any(|job| matches!(job.wish, Wish::Scrub)) {
+            self.truncate_log()?;
+        }
         Ok(outcomes)
+    }
+
+    /// What is dropped for good is overwritten. Everything else that comes and goes holds nothing of anybody's.
+    fn overwrite_for(&mut self, jobs: &[Job]) -> rusqlite::Result<()> {
+        let overwrites =
+            jobs.iter().any(|job| matches!(&job.wish, Wish::Append(append) if !append.unsealed.is_empty()));
+        if overwrites != self.overwrites {
+            let level = if overwrites { "PRAGMA secure_delete = ON" } else { "PRAGMA secure_delete = OFF" };
+            self.connection.execute_batch(level)?;
+            self.overwrites = overwrites;
+        }
+        Ok(())
+    }
+
+    /// Brings everything from the write-ahead log into the file, and cuts the log to nothing. Waits for readers.
+    fn truncate_log(&mut self) -> rusqlite::Result<()> {
+        let busy: i64 = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy == 0 {
+            return Ok(());
+        }
+        let failure = ffi::Error { code: ErrorCode::DatabaseBusy, extended_code: ffi::SQLITE_BUSY };
+        Err(rusqlite::Error::SqliteFailure(failure, Some("readers held the write-ahead log".to_owned())))
     }
 
     /// A lease that a power cut undoes is a lease that has expired: transactions with nothing but leases do not
@@ -174,6 +205,7 @@ impl<'c> Writer<'c> {
             Wish::Remember { tenant, remembered, fresh } => {
                 self.remember_for(tenant, remembered, *fresh).map(|()| Done::Remembered)
             }
+            Wish::Scrub => Ok(Done::Scrubbed),
             Wish::NextRunnable => self.next_runnable().map(Done::NextRunnable),
         }
     }

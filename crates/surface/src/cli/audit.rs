@@ -11,8 +11,11 @@ use affiant_proof::{
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::json;
 
+mod trust;
+
 use super::{
     Context, Exit, Failure, Noun, Verb, ids, narrate,
+    operation::{Act, First},
     output::{Data, FORMATS, text},
     terminal,
 };
@@ -45,7 +48,70 @@ pub(super) const NOUN: Noun = Noun {
             arguments: |command| command,
             run: |context, _| Box::pin(checkpoint(context)),
         },
+        Verb {
+            name: "trust",
+            alias: None,
+            about: "Write the trust file that bundles of this server are checked with",
+            examples: "  affiant audit trust -o trust.json\n  affiant audit trust -o trust.json --root-key root.key",
+            arguments: trust::arguments,
+            run: |context, matches| Box::pin(trust::run(context, matches)),
+        },
+        Verb {
+            name: "rotate",
+            alias: None,
+            about: "Exchange the key that signs the log: begin, then end when everybody knows the new one",
+            examples: "  affiant audit rotate begin\n  affiant audit rotate end",
+            arguments: |command| ROTATE.arguments(command),
+            run: |context, matches| Box::pin(ROTATE.run(context, matches)),
+        },
+        Verb {
+            name: "erase",
+            alias: None,
+            about: "Make a person's data unreadable for good; proofs stay valid",
+            examples: "  affiant audit erase --subject u_ana --basis 'GDPR Art. 17, request 2026-114' --yes",
+            arguments: |command| ERASE.arguments(command),
+            run: |context, matches| Box::pin(ERASE.run(context, matches)),
+        },
+        Verb {
+            name: "hold",
+            alias: None,
+            about: "Keep a person's data from being erased, or let go of it",
+            examples: "  affiant audit hold --subject u_ana --held true --reason 'Case 7 K 114/26'",
+            arguments: |command| HOLD.arguments(command),
+            run: |context, matches| Box::pin(HOLD.run(context, matches)),
+        },
     ],
+};
+
+const ROTATE: Act = Act {
+    operation: "log.rotate@1.0.0",
+    first: First::Text("phase"),
+    say: |reply| {
+        let signers = reply["signers"].as_array().into_iter().flatten().filter_map(|key| key.as_str());
+        let signers: String = signers.map(|key| format!("  {}\n", terminal::safe_line(key))).collect();
+        format!("these sign {} from size {} on:\n{signers}", text(reply, "origin"), reply["treeSize"])
+    },
+};
+
+const ERASE: Act = Act {
+    operation: "subject.erase@1.0.0",
+    first: First::Nothing,
+    say: |reply| {
+        format!(
+            "{} values of {} can no longer be opened",
+            reply["commitments"],
+            terminal::safe_line(&text(reply, "subject"))
+        )
+    },
+};
+
+const HOLD: Act = Act {
+    operation: "subject.hold@1.0.0",
+    first: First::Nothing,
+    say: |reply| {
+        let word = if reply["held"] == true { "is held" } else { "is no longer held" };
+        format!("the data of {} {word}", terminal::safe_line(&text(reply, "subject")))
+    },
 };
 
 fn export_arguments(command: Command) -> Command {

@@ -1,4 +1,7 @@
-//! `log.checkpoint` and `log.proof`: the signed head of a tenant's log, and what leads from an event to it.
+//! `log.checkpoint`, `log.proof`, `log.keys` and `log.rotate`: the signed head of a tenant's log, what leads from an event
+//! to it, and the keys that sign.
+
+mod keys;
 
 use std::sync::Arc;
 
@@ -19,6 +22,7 @@ pub fn handlers(services: &Services) -> Handlers {
     Handlers::new()
         .on("log.checkpoint", "^1", move |context, input| checkpoint(for_checkpoint.clone(), context, input))
         .on("log.proof", "^1", move |context, input| proof(for_proof.clone(), context, input))
+        .and(keys::handlers(services))
 }
 
 impl From<SealError> for Refusal {

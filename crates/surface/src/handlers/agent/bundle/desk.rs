@@ -53,4 +53,9 @@ impl Desk {
         };
         waiting.iter().rev().find(meant).map(|ready| ready.bytes.clone())
     }
+
+    /// Drops everything: what waits may hold values that were erased.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use affiant_contract::Ref;
-use affiant_engine::snapshot::Snapshot;
-use affiant_journal::{Body, Digest, Disclosure, Pinned, TenantId};
+use affiant_engine::{Erasure, snapshot::Snapshot};
+use affiant_journal::{Body, Digest, Disclosure, Entry, Pinned, StreamId, TenantId};
 use affiant_proof::{
     bundle::{Logged, Parts, blobs},
     note::Note,
@@ -43,10 +43,11 @@ impl Services {
             true => Some(self.cited(tenant, history, snapshot.as_ref()).await?),
             false => None,
         };
+        let (admin, erased) = self.erased(tenant, history).await?.into_iter().unzip();
         Ok(Parts {
             events: self.logged(tenant, history).await?,
-            admin: Vec::new(),
-            erased: Vec::new(),
+            admin,
+            erased,
             checkpoint: Note { text: String::new(), signatures: Vec::new() },
             from: None,
             agent: self.file_of(&submitted.agent).unwrap_or_default(),
@@ -70,6 +71,40 @@ impl Services {
         }
         let logged = history.entries.iter().zip(places);
         Ok(logged.map(|(entry, index)| Logged { entry: entry.clone(), index }).collect())
+    }
+
+    /// The erasures that made values of this run unreadable, in the order of their events, each with what it erased.
+    async fn erased(&self, tenant: &TenantId, history: &History) -> Result<Vec<(Logged, Vec<Digest>)>, Refusal> {
+        let committed: BTreeSet<Digest> = history.events.iter().flat_map(|event| event.sd.iter().copied()).collect();
+        let mut found = Vec::new();
+        for erasure in self.engine.erasures(tenant, history.run.submitter.id.as_str()).await? {
+            if erasure.commitments.iter().any(|commitment| committed.contains(commitment)) {
+                found.push((self.event_of(tenant, &erasure).await?, erasure.commitments));
+            }
+        }
+        found.sort_by_key(|(logged, _)| logged.index);
+        Ok(found)
+    }
+
+    /// The administrative event that says that this was erased.
+    async fn event_of(&self, tenant: &TenantId, erasure: &Erasure) -> Result<Logged, Refusal> {
+        let (admin, mut from) = (StreamId::admin(), erasure.from);
+        loop {
+            let page = self.store.load(tenant, &admin, from, PAGE).await?;
+            let says = |entry: &&Entry| {
+                let body = entry.event().map(|event| event.body);
+                matches!(body, Ok(Body::SubjectErased(it)) if it.digest == erasure.digest)
+            };
+            if let Some((at, entry)) = (0u64..).zip(&page).find(|(_, entry)| says(entry)) {
+                let place = self.store.places(tenant, &admin, from + at, 1).await?;
+                let index = place.first().copied().ok_or_else(|| Refusal::internal("an event has no place"))?;
+                return Ok(Logged { entry: entry.clone(), index });
+            }
+            if page.is_empty() {
+                return Err(Refusal::internal("an erasure has no event"));
+            }
+            from += page.len() as u64;
+        }
     }
 
     /// The file of a pinned contract, where it is still the one that was pinned.
