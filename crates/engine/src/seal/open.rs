@@ -1,6 +1,6 @@
 //! Opening a log for signing: what was signed before must still be there.
 
-use affiant_journal::{Actor, LogRestored, TenantId};
+use affiant_journal::{Actor, ActorKind, LogRestored, TenantId};
 use affiant_proof::{
     checkpoint::{self, Checkpoint},
     note::Note,
@@ -46,6 +46,15 @@ impl Sealer {
         let sealed = self.seal(tenant).await.unwrap_or(sealed);
         self.keep(tenant, &sealed).await;
         Ok(sealed)
+    }
+
+    /// Opens a tenant's log unless it is open: one that began after the server started.
+    pub async fn ensure_open(&self, tenant: &TenantId) -> Result<(), SealError> {
+        if self.logs.lock().await.contains_key(tenant) {
+            return Ok(());
+        }
+        let system = Actor { auth: "none".into(), id: "server".into(), kind: ActorKind::System };
+        self.open(tenant, Accept::Nothing, &system).await.map(drop)
     }
 
     /// The log as its files and the database say, or what is wrong between them.

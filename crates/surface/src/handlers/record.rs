@@ -5,7 +5,7 @@ mod keys;
 
 use std::sync::Arc;
 
-use affiant_engine::seal::{SealError, Sealed, StoredNodes};
+use affiant_engine::seal::{SealError, StoredNodes};
 use affiant_journal::{Digest, StreamId, TenantId};
 use affiant_proof::tree::{self, MissingNode};
 use serde::{Deserialize, Serialize};
@@ -56,11 +56,12 @@ async fn checkpoint(
     context: Context,
     _: CheckpointInput,
 ) -> Result<CheckpointOutput, Refusal> {
-    let newest = services.sealer.covering(&context.who.tenant, 1).await;
-    let Some(sealed) = opened(newest)?.filter(|sealed| sealed.checkpoint.head.size > 0) else {
+    services.sealer.ensure_open(&context.who.tenant).await?;
+    let sealed = services.sealer.covering(&context.who.tenant, 1).await?;
+    if sealed.checkpoint.head.size == 0 {
         let detail = "Nothing of the tenant's log has been signed yet.";
         return Err(declared(&context, "checkpoint-not-found", detail));
-    };
+    }
     Ok(CheckpointOutput {
         tree_size: sealed.checkpoint.head.size,
         root_hash: sealed.checkpoint.head.root,
@@ -69,15 +70,6 @@ async fn checkpoint(
         signed_at: sealed.at.into(),
         origin: sealed.checkpoint.origin,
     })
-}
-
-/// A tenant whose log was never opened has signed nothing.
-fn opened(sealed: Result<Sealed, SealError>) -> Result<Option<Sealed>, Refusal> {
-    match sealed {
-        Ok(sealed) => Ok(Some(sealed)),
-        Err(SealError::Closed(_)) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }
 
 fn declared(context: &Context, code: &str, detail: &'static str) -> Refusal {
@@ -133,7 +125,8 @@ struct Asked {
 async fn proof(services: Arc<Services>, context: Context, input: ProofInput) -> Result<ProofOutput, Refusal> {
     let tenant = &context.who.tenant;
     let unknown = || declared(&context, "tree-size-unknown", "The signed log is smaller, or has no such event.");
-    let signed = opened(services.sealer.newest(tenant).await)?.map_or(0, |sealed| sealed.checkpoint.head.size);
+    services.sealer.ensure_open(tenant).await?;
+    let signed = services.sealer.newest(tenant).await?.checkpoint.head.size;
     let size = input.tree_size.unwrap_or(signed);
     let leaf = leaf_of(&services, tenant, &input).await?;
     let from = input.from_tree_size;

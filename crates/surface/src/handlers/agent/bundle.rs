@@ -65,6 +65,7 @@ async fn bundle(services: Arc<Services>, context: Context, input: Input) -> Resu
     if !history.run.status.ended() {
         return Err(Refusal::plain("run-not-ended"));
     }
+    services.sealer.ensure_open(tenant).await?;
     let from = match &input.previous_checkpoint {
         Some(note) => Some(continued(&services, &context, note).await?),
         None => None,

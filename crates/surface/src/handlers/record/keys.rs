@@ -55,6 +55,7 @@ struct Earlier {
 }
 
 async fn keys(services: Arc<Services>, context: Context, _: KeysInput) -> Result<KeysOutput, Refusal> {
+    services.sealer.ensure_open(&context.who.tenant).await?;
     let keys = services.sealer.keys(&context.who.tenant).await?;
     let history = keys.history().keys.into_iter();
     let rows = history.map(|reign| KeyRow { key: reign.key.to_string(), from: reign.from, until: reign.until });
@@ -90,6 +91,7 @@ struct RotateOutput {
 
 async fn rotate(services: Arc<Services>, context: Context, input: RotateInput) -> Result<RotateOutput, Refusal> {
     let tenant = &context.who.tenant;
+    services.sealer.ensure_open(tenant).await?;
     let exchange = match input.phase {
         Phase::Begin => Exchange::Begin,
         Phase::End => Exchange::End,
