@@ -15,7 +15,7 @@ struct Desk {
 
 /// What the real server exports is accepted by every verifier, and what was altered in it is not.
 pub(crate) fn judged() -> Result<()> {
-    let desk = Desk { folder: scratch("record")?, affiant: sh::affiant(false)? };
+    let desk = Desk { folder: scratch("record")?, affiant: sh::affiant()? };
     for name in ["clean", "altered", "previous"] {
         fs::create_dir_all(desk.folder.join(name))?;
     }
