@@ -29,7 +29,6 @@ pub struct ReadyAgent {
     /// The operation that reads its packs, when it has some.
     pub pack: Option<Pinned>,
     input: CompiledSchema,
-    defaults: Map<String, Value>,
 }
 
 /// An operation that an agent may use.
@@ -99,7 +98,6 @@ impl ReadyAgent {
             tools: tools.collect::<Result<_, _>>()?,
             pinned: pinned(&contract),
             input: CompiledSchema::new(agent.input.clone()),
-            defaults: defaults(&agent.input),
             rules,
             pack,
             contract,
@@ -137,15 +135,32 @@ impl ReadyAgent {
         self.input.check(&input).map(|()| input)
     }
 
-    /// An input with the defaults of the schema filled in.
+    /// An input with the defaults of the schema filled in, also inside of what was given.
     pub fn with_defaults(&self, given: Option<&Value>) -> Value {
-        let mut input = self.defaults.clone();
-        match given {
-            Some(Value::Object(given)) => input.extend(given.iter().map(|(key, value)| (key.clone(), value.clone()))),
-            Some(other) => return other.clone(),
-            None => (),
+        let mut input = given.cloned().unwrap_or_else(|| Value::Object(Map::new()));
+        fill(&self.agent().input, &mut input);
+        input
+    }
+}
+
+/// Fills in the defaults of a schema. What was not given and has none is not made up.
+fn fill(schema: &Value, value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+                match (fields.get_mut(name), property.get("default")) {
+                    (Some(given), _) => fill(property, given),
+                    (None, Some(default)) => drop(fields.insert(name.clone(), default.clone())),
+                    (None, None) => (),
+                }
+            }
         }
-        Value::Object(input)
+        Value::Array(items) => {
+            if let Some(of_items) = schema.get("items") {
+                items.iter_mut().for_each(|item| fill(of_items, item));
+            }
+        }
+        _ => (),
     }
 }
 
@@ -154,11 +169,6 @@ fn pack_operation(registry: &Registry) -> Pinned {
         Some(contract) => pinned(contract),
         None => Pinned { digest: Digest::of(b""), name: format!("{PACK_OPERATION}@1.0.0").into() },
     }
-}
-
-fn defaults(schema: &Value) -> Map<String, Value> {
-    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-    properties.filter_map(|(name, property)| Some((name.clone(), property.get("default")?.clone()))).collect()
 }
 
 impl ReadyTool {
@@ -225,4 +235,29 @@ fn pointer(dotted: &str) -> String {
         None => vec![segment],
     });
     segments.filter(|segment| !segment.is_empty()).map(|segment| format!("/{segment}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn defaults_are_filled_in_at_every_depth_of_what_was_given() {
+        let schema = json!({ "properties": {
+            "tone": { "default": "dry" },
+            "mail": { "properties": { "to": {}, "copies": { "default": 0 } } },
+            "lines": { "items": { "properties": { "width": { "default": 80 } } } },
+        } });
+        let mut input = json!({ "mail": { "to": "a" }, "lines": [{}, { "width": 9 }] });
+        fill(&schema, &mut input);
+        assert_eq!(
+            input,
+            json!({ "mail": { "to": "a", "copies": 0 }, "lines": [{ "width": 80 }, { "width": 9 }], "tone": "dry" })
+        );
+        let mut nothing = json!({});
+        fill(&schema, &mut nothing);
+        assert_eq!(nothing, json!({ "tone": "dry" }));
+    }
 }

@@ -177,13 +177,14 @@ impl Engine {
         validate_schema(&schema, answer).map_err(EngineError::Input)
     }
 
-    /// Says what became of a step whose outcome nobody saw.
+    /// Says what became of a step whose outcome nobody saw. The comment stays with it, sealed.
     pub async fn settle(
         &self,
         who: &Principal,
         run: &RunId,
         step: u64,
         how: Settle,
+        comment: Option<&str>,
     ) -> Result<SettledStep, EngineError> {
         let hidden = self.hidden_of(who, run, step).await?;
         let (settled_at, after) = self
@@ -195,7 +196,7 @@ impl Engine {
                     Settle::Retry => Settled::Retry,
                     Settle::Fail(message) => Settled::Fail(message.clone()),
                 };
-                Ok((now, decide::settle(run, step, how, &who.id, now)?))
+                Ok((now, decide::settle(run, step, how, (&who.id, comment), now)?))
             })
             .await?;
         Ok(SettledStep { step, status: after.status.word(), settled_at })
@@ -218,11 +219,21 @@ impl Engine {
         decide: impl Fn(&Run, Timestamp) -> Result<(T, Vec<Draft>), Rejection>,
     ) -> Result<(T, Run), EngineError> {
         let actor = who.actor();
+        // What is remembered of a waiting run saves reading its journal. Where others have written since, what is
+        // decided from it is refused here or does not fit there, and the journal decides.
+        let mut remembered = self.idle.ledger(&who.tenant, run);
         for _ in 0..ATTEMPTS {
-            let mut ledger = self.ledger(&who.tenant, run).await?;
+            let fresh = remembered.is_none();
+            let mut ledger = match remembered.take() {
+                Some(ledger) => ledger,
+                None => self.ledger(&who.tenant, run).await?,
+            };
             let pen = self.pen(&actor);
             let before = ledger.run.as_ref().ok_or(EngineError::Conflict)?;
-            let (answer, drafts) = decide(before, pen.now)?;
+            let (answer, drafts) = match decide(before, pen.now) {
+                Err(_) if !fresh => continue,
+                decided => decided?,
+            };
             for draft in drafts {
                 ledger.write(draft, &pen)?;
             }

@@ -154,7 +154,7 @@ pub(crate) fn settle(
     run: &Run,
     step: u64,
     how: Settled,
-    by: &PrincipalId,
+    (by, comment): (&PrincipalId, Option<&str>),
     now: Timestamp,
 ) -> Result<Vec<Draft>, Rejection> {
     if run.status.ended() {
@@ -166,9 +166,11 @@ pub(crate) fn settle(
     Ok(vec![match how {
         Settled::Observed(kept) => {
             let (result, recorded_by) = (kept.payload.clone(), Some(by.clone()));
-            Draft::from(StepObserved { attempt, duration_us: 0, recorded_by, result, step, usage: None }).holding(kept)
+            Draft::from(StepObserved { attempt, duration_us: 0, recorded_by, result, step, usage: None })
+                .holding(kept)
+                .with("/comment", comment)
         }
-        Settled::Retry => failed(step, attempt, "unknown-outcome", 0, Some(now)),
+        Settled::Retry => failed(step, attempt, "unknown-outcome", 0, Some(now)).with("/message", comment),
         Settled::Fail(message) => failed(step, attempt, "unknown-outcome", 0, None).with("/message", Some(message)),
     }])
 }

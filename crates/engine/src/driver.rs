@@ -353,7 +353,10 @@ fn asked(
             return Some(failed.with("/message", Some(failure.message.as_str())));
         }
     };
-    let tool = work.agent.tool_named(&run.operation(waiting).name)?;
+    let operation = run.operation(waiting);
+    let tool = work.agent.tool_named(&operation.name)?;
+    // The same agent, caller and policies as when the step was decided: a run that finds others is not carried on.
+    let ruling = work.rule_on(Some(tool), operation, &engine.policies);
     let value = serde_json::to_value(preview).unwrap_or(Value::Null);
     // What is shown quotes the arguments: where one of them is personal, all of it is.
     let hidden = if tool.hidden.is_empty() { Vec::new() } else { vec![String::new()] };
@@ -366,7 +369,7 @@ fn asked(
         display: kept.payload.clone(),
         displayed,
         expires: now.plus(tool.approval_expires()),
-        policies: Vec::new(),
+        policies: ruling.policies,
         step,
     };
     Some(Draft::from(body).holding(kept))

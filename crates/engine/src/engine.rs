@@ -56,6 +56,8 @@ pub struct Engine {
     snapshots: Mutex<HashMap<SnapshotId, SharedFact>>,
     admin: Mutex<HashMap<TenantId, (u64, Digest)>>,
     roots: Mutex<HashMap<TenantId, Roots>>,
+    /// What tenants of whom nothing was said may touch.
+    common_roots: Mutex<Option<Roots>>,
 }
 
 /// The folders that a tenant's runs may touch.
@@ -65,6 +67,14 @@ struct Roots {
     reading: Arc<[PathBuf]>,
     /// Folders for what changes something.
     writing: Arc<[PathBuf]>,
+}
+
+impl Roots {
+    fn of(folders: impl IntoIterator<Item = (PathBuf, bool)>) -> Self {
+        let folders: Vec<_> = folders.into_iter().collect();
+        let writing = folders.iter().filter(|(_, writable)| *writable).map(|(path, _)| path.clone()).collect();
+        Self { reading: folders.into_iter().map(|(path, _)| path).collect(), writing }
+    }
 }
 
 /// Snapshots whose facts are kept for the next run that reads them.
@@ -92,6 +102,7 @@ impl Engine {
             snapshots: Mutex::default(),
             admin: Mutex::default(),
             roots: Mutex::default(),
+            common_roots: Mutex::default(),
         })
     }
 
@@ -123,10 +134,12 @@ impl Engine {
     /// The folders that a tenant's runs may touch from now on, each with whether they may be changed. Everything else is
     /// refused.
     pub fn allow_roots(&self, tenant: &TenantId, folders: impl IntoIterator<Item = (PathBuf, bool)>) {
-        let folders: Vec<_> = folders.into_iter().collect();
-        let writing = folders.iter().filter(|(_, writable)| *writable).map(|(path, _)| path.clone()).collect();
-        let roots = Roots { reading: folders.into_iter().map(|(path, _)| path).collect(), writing };
-        locked(&self.roots).insert(tenant.clone(), roots);
+        locked(&self.roots).insert(tenant.clone(), Roots::of(folders));
+    }
+
+    /// As [`Engine::allow_roots`], for every tenant for whom that was not called.
+    pub fn allow_common_roots(&self, folders: impl IntoIterator<Item = (PathBuf, bool)>) {
+        *locked(&self.common_roots) = Some(Roots::of(folders));
     }
 
     /// Comes back when a run has ended since the last time.
@@ -153,7 +166,8 @@ impl Engine {
     /// Where a tenant's tools and sources may reach: the folders that were allowed, for writing, or for reading too
     /// when nothing is changed. Everything else is refused.
     pub(crate) fn scope(&self, tenant: &TenantId, run: Option<&RunId>, reads_only: bool) -> Scope {
-        let allowed = locked(&self.roots).get(tenant).cloned();
+        let own = locked(&self.roots).get(tenant).cloned();
+        let allowed = own.or_else(|| locked(&self.common_roots).clone());
         let roots = allowed.map(|it| if reads_only { it.reading } else { it.writing });
         Scope { tenant: tenant.clone(), run: run.cloned(), roots: roots.unwrap_or_else(|| Arc::from([])) }
     }

@@ -7,7 +7,7 @@ use std::{
 
 use affiant_journal::{RunId, TenantId};
 
-use crate::{engine::locked, work::Work};
+use crate::{engine::locked, ledger::Ledger, work::Work};
 
 /// Runs of more steps than this are loaded again rather than kept.
 const MOST_STEPS: u64 = 256;
@@ -49,6 +49,11 @@ impl Idle {
     /// Forgets everything: what was erased must not be here.
     pub(crate) fn clear(&self) {
         *locked(&self.kept) = Kept::default();
+    }
+
+    /// The end of a run's journal as it was when the run was kept, if it is here.
+    pub(crate) fn ledger(&self, tenant: &TenantId, run: &RunId) -> Option<Ledger> {
+        locked(&self.kept).runs.get(&(tenant.clone(), run.clone())).map(|work| work.ledger.end())
     }
 
     /// Takes a run out, if it is here.

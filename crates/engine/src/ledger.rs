@@ -84,6 +84,12 @@ impl Ledger {
         Self { tenant, stream, run: None, head: None, lent: None, pending: Pending::default() }
     }
 
+    /// The same end, with nothing decided.
+    pub(crate) fn end(&self) -> Self {
+        let (tenant, stream, run, head) = (self.tenant.clone(), self.stream.clone(), self.run.clone(), self.head);
+        Self { tenant, stream, run, head, lent: None, pending: Pending::default() }
+    }
+
     /// Writes an event behind those before it. It stands in [`Pending`] until the engine records it.
     pub(crate) fn write(&mut self, mut draft: Draft, pen: &Pen<'_>) -> Result<Event, NotWritten> {
         let seq = self.run.as_ref().map_or(0, |run| run.events);

@@ -77,6 +77,10 @@ impl Engine {
         let first = read.events.first().ok_or_else(missing)?;
         let Body::RunSubmitted(submitted) = &first.body else { return Err(missing()) };
         let agent = self.pinned_agent(&submitted.agent)?;
+        if submitted.policy != self.policies.digest() {
+            // A run keeps the policies it began under; where they are not in force, it is not carried on.
+            return Err(EngineError::Missing { what: "policy set", name: submitted.policy.to_string() });
+        }
         let sealed = self.sealed(tenant, &stream, 0).await?;
         let (prompt, input) = (sealed.at(first, "/prompt"), sealed.at(first, "/input"));
         let mut work = Work::new(tenant.clone(), run, agent, prompt.as_ref().and_then(Value::as_str), input.as_ref());

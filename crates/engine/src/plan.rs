@@ -8,7 +8,7 @@ use affiant_journal::{
     StepObserved,
     run::{PACK, StepState},
 };
-use affiant_policy::{Ask, Role, Ruling};
+use affiant_policy::{Ask, PolicySet, Role, Ruling};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -95,7 +95,7 @@ impl Work {
         let agent = self.agent.clone();
         let tool = agent.tool(&call.tool);
         let operation = tool.map_or_else(|| unlisted(&call), |tool| tool.pinned.clone());
-        let ruling = self.rule_on(tool, &operation, turn);
+        let ruling = self.rule_on(tool, &operation, turn.policies);
         let step = self.run().count();
         let arguments: Arc<[u8]> = spelled(&call.arguments).into();
         let action = self.action(&operation, &arguments);
@@ -129,10 +129,10 @@ impl Work {
     }
 
     /// What policy says of a call. Operations that the caller may not use were not pinned when the run was submitted.
-    fn rule_on(&self, tool: Option<&ReadyTool>, operation: &Pinned, turn: &Turn<'_>) -> Ruling {
+    pub(crate) fn rule_on(&self, tool: Option<&ReadyTool>, operation: &Pinned, policies: &PolicySet) -> Ruling {
         let submitted = &self.run().submitted;
         let role = if submitted.operations.contains(operation) { Role::Admin } else { Role::None };
-        turn.policies.decide(Ask {
+        policies.decide(Ask {
             tool: tool.map(|tool| &tool.terms),
             auth: tool.map_or(Auth::Admin, |tool| tool.bound.operation().policy.auth),
             hints: tool.map(|tool| tool.bound.operation().hints).unwrap_or_default(),

@@ -103,7 +103,7 @@ impl Server {
             Deed::Settle { run: index, how } => {
                 let Some(run) = run(index) else { return };
                 let how = [Settle::Observed(json!({})), Settle::Retry, Settle::Fail("no".into())][how].clone();
-                let _ = engine.settle(&ana(), &run, 0, how).await;
+                let _ = engine.settle(&ana(), &run, 0, how, None).await;
             }
             Deed::Retry { run: index } => {
                 let Some(run) = run(index) else { return };
@@ -123,7 +123,7 @@ impl Server {
                     "waiting (approval)" => drop(self.engine.resolve(&ana(), resolve(&run, true)).await),
                     "waiting (input)" => drop(self.engine.answer(&ana(), &run, None, json!("dry")).await),
                     "waiting (unknown_outcome)" => {
-                        drop(self.engine.settle(&ana(), &run, 0, Settle::Fail("no".into())).await);
+                        drop(self.engine.settle(&ana(), &run, 0, Settle::Fail("no".into()), None).await);
                     }
                     _ => (),
                 }

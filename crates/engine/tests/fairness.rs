@@ -80,7 +80,7 @@ async fn what_a_sleeping_worker_did_is_unknown_and_its_late_result_is_not_taken(
     world.until(&run, "waiting (unknown_outcome)").await;
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(world.status(&run).await, "waiting (unknown_outcome)");
-    second.settle(&ana(), &run, 0, Settle::Observed(json!({ "ok": true }))).await.unwrap();
+    second.settle(&ana(), &run, 0, Settle::Observed(json!({ "ok": true })), None).await.unwrap();
     world.until(&run, "completed").await;
     let folded = affiant_journal::Run::replay(&world.journal(&run).await).unwrap().unwrap();
     assert_eq!(folded.status, Status::Completed);

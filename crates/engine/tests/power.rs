@@ -71,7 +71,7 @@ async fn story(agent: &str, appends: u64) -> (Vec<String>, bool) {
                 let _ = engine.resolve(&ana(), yes).await;
             }
             ("waiting", Some("unknown_outcome")) => {
-                let _ = engine.settle(&ana(), &run, 0, Settle::Retry).await;
+                let _ = engine.settle(&ana(), &run, 0, Settle::Retry, None).await;
             }
             ("waiting", Some("input")) => {
                 let _ = engine.answer(&ana(), &run, None, json!("dry")).await;

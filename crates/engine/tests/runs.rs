@@ -57,6 +57,11 @@ async fn a_step_that_needs_approval_is_done_once_somebody_agreed() {
     let run = run(&engine, "writer", json!({"value": "text"})).await;
     world.until(&run, "waiting (approval)").await;
     assert!(world.hand.calls().is_empty());
+    let asked = world.journal(&run).await.into_iter().find_map(|event| match event.body {
+        Body::ApprovalRequested(asked) => Some(asked),
+        _ => None,
+    });
+    assert_eq!(asked.unwrap().policies, ["default@1/approval-required".into()]);
     engine.resolve(&ana(), approve(&run)).await.unwrap();
     assert_eq!(output(&world, &engine, &run).await, json!({"wrote": "text", "how": "completed"}));
     assert_eq!(world.hand.calls().len(), 1);
@@ -141,8 +146,11 @@ async fn an_effect_that_nobody_saw_waits_for_a_person() {
     let (engine, ..) = world.serve();
     let run = run(&engine, "risky", json!({"name": "ana@example.org"})).await;
     world.until(&run, "waiting (unknown_outcome)").await;
-    let settled = engine.settle(&ana(), &run, 0, Settle::Observed(json!({"ok": true}))).await.unwrap();
+    let settle = Settle::Observed(json!({"ok": true}));
+    let settled = engine.settle(&ana(), &run, 0, settle, Some("seen in the log")).await.unwrap();
     assert_eq!(settled.status, "running");
+    let seen = world.journal(&run).await.into_iter().find(|it| matches!(it.body, Body::StepObserved(_))).unwrap();
+    assert_eq!(seen.sd.len(), 1, "the comment stands with the result, as a commitment");
     assert_eq!(output(&world, &engine, &run).await, json!({"how": "completed"}));
     assert_eq!(world.hand.calls().len(), 1);
 }
@@ -157,7 +165,7 @@ async fn an_unknown_outcome_may_be_tried_again_or_failed() {
         let (engine, ..) = world.serve();
         let run = run(&engine, "risky", json!({"name": "x"})).await;
         world.until(&run, "waiting (unknown_outcome)").await;
-        engine.settle(&ana(), &run, 0, how).await.unwrap();
+        engine.settle(&ana(), &run, 0, how, None).await.unwrap();
         tokio::time::sleep(Duration::from_secs(30)).await;
         world.until(&run, end).await;
     }

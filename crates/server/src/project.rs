@@ -48,6 +48,8 @@ pub struct ServerConfig {
     /// Folder for signed heads, relative to the project; in the data folder when absent. On another disk, not even a
     /// restored copy of the whole data folder goes unnoticed.
     pub heads: Option<PathBuf>,
+    /// Folders in which every tenant's agents may work.
+    pub workspaces: Vec<WorkspaceConfig>,
     /// Whether webhooks may be delivered to private and loopback addresses.
     pub private_webhooks: bool,
 }
@@ -61,9 +63,21 @@ impl Default for ServerConfig {
             checkpoint_seconds: 1,
             log_name: "affiant.local".to_owned(),
             heads: None,
+            workspaces: Vec::new(),
             private_webhooks: false,
         }
     }
+}
+
+/// A folder in which agents may work.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct WorkspaceConfig {
+    /// The folder, relative to the project.
+    pub path: PathBuf,
+    /// Whether agents may write there as well as read.
+    #[serde(default)]
+    pub write: bool,
 }
 
 /// A project: its folder and what its file says.

@@ -18,12 +18,19 @@ pub struct Fuse {
     left: AtomicU64,
     dark: AtomicBool,
     asleep: AtomicBool,
+    room: AtomicU64,
 }
 
 impl Fuse {
     /// A store whose power fails after so many appends.
     pub fn after(appends: u64, store: Arc<dyn Store>) -> Self {
-        Self { store, left: AtomicU64::new(appends), dark: AtomicBool::new(false), asleep: AtomicBool::new(false) }
+        Self {
+            store,
+            left: AtomicU64::new(appends),
+            dark: AtomicBool::new(false),
+            asleep: AtomicBool::new(false),
+            room: AtomicU64::new(u64::MAX),
+        }
     }
 
     /// The power fails now.
@@ -34,6 +41,11 @@ impl Fuse {
     /// Its worker renews no lease from now on and does not notice.
     pub fn falls_asleep(&self) {
         self.asleep.store(true, Ordering::SeqCst);
+    }
+
+    /// The disk has room for so many appends from now on.
+    pub fn has_room_for(&self, appends: u64) {
+        self.room.store(appends, Ordering::SeqCst);
     }
 
     pub fn is_dark(&self) -> bool {
@@ -58,6 +70,11 @@ impl Fuse {
 impl Store for Fuse {
     async fn append(&self, append: Append) -> Result<Appended, StoreError> {
         self.lit()?;
+        let room = self.room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |room| match room {
+            u64::MAX => Some(room),
+            room => room.checked_sub(1),
+        });
+        room.map_err(|_| StoreError::Full)?;
         let appended = self.store.append(append).await?;
         if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
             // It is on disk, but nobody hears of it any more.

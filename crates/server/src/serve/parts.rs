@@ -19,7 +19,7 @@ use affiant_surface::{
     docs, gateway,
     handlers::{
         self, Services,
-        services::{Facts, StorageKind},
+        services::{Facts, Folder, StorageKind},
         workspace,
     },
     health, rest, tiles,
@@ -142,8 +142,21 @@ fn facts(wanted: &Serve, config: &ServerConfig, url: &str, clock: &dyn Clock) ->
         data_dir: wanted.data.clone(),
         storage: StorageKind::Sqlite,
         workers: config.workers.get(),
-        workspaces: Vec::new(),
+        workspaces: workspaces(wanted, config),
     }
+}
+
+/// The folders that the configuration allows. One that is not there is left out, and the log says so.
+fn workspaces(wanted: &Serve, config: &ServerConfig) -> Vec<Folder> {
+    let folders = config.workspaces.iter().map(|allowed| (wanted.project.join(&allowed.path), allowed.write));
+    let found = folders.filter_map(|(path, writable)| match path.canonicalize() {
+        Ok(path) => Some(Folder { path, writable }),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "a workspace of the configuration is not there");
+            None
+        }
+    });
+    found.collect()
 }
 
 /// The owner's key: made at the first start, and recorded then.

@@ -325,6 +325,7 @@ pub struct SettleOutput {
 
 async fn settle(services: Arc<Services>, context: Context, input: SettleInput) -> Result<SettleOutput, Refusal> {
     let run = RunId::from(input.run_id);
+    let comment = input.comment.as_deref();
     let how = match (input.outcome, input.result) {
         (Outcome::Happened, Some(result)) => {
             let result = Value::Object(result);
@@ -334,11 +335,9 @@ async fn settle(services: Arc<Services>, context: Context, input: SettleInput) -
         // The contract asks for a result with this outcome, and for none with the others.
         (Outcome::Happened, None) | (_, Some(_)) => return Err(Refusal::plain("input-invalid")),
         (Outcome::Retry, None) => Settle::Retry,
-        (Outcome::Fail, None) => {
-            Settle::Fail(input.comment.unwrap_or_else(|| "A person said that it did not happen.".to_owned()))
-        }
+        (Outcome::Fail, None) => Settle::Fail(comment.unwrap_or("A person said that it did not happen.").to_owned()),
     };
-    let done = services.engine.settle(&context.who, &run, input.step_number, how).await?;
+    let done = services.engine.settle(&context.who, &run, input.step_number, how, comment).await?;
     Ok(SettleOutput {
         run_id: run.to_string(),
         step_number: done.step,

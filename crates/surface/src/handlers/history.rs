@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use affiant_engine::ports::Place;
-use affiant_journal::{Disclosure, Entry, Event, Payload, Run, RunId, StreamId, TenantId};
+use affiant_journal::{Body, Disclosure, Entry, Event, Payload, Run, RunId, StreamId, TenantId};
 use serde_json::Value;
 
 use super::services::Services;
@@ -11,6 +11,9 @@ use crate::problem::Refusal;
 
 /// How many entries are read from the store at once.
 const PAGE: usize = 4096;
+
+/// How many events are read at once on the way back from a run's end.
+const BACK: u64 = 64;
 
 /// Everything that is recorded of one run.
 pub(crate) struct History {
@@ -38,6 +41,27 @@ impl Services {
         let run = Run::replay(&events).map_err(Refusal::internal)?;
         let run = run.ok_or_else(|| Refusal::plain("run-not-found"))?;
         Ok(History { run, events, entries })
+    }
+
+    /// The events of a run from the decision about this step, or from a little before it. What a long run did earlier is
+    /// not read.
+    ///
+    /// # Errors
+    ///
+    /// `run-not-found`.
+    pub(crate) async fn since_step(&self, tenant: &TenantId, run: &RunId, step: u64) -> Result<Vec<Event>, Refusal> {
+        let mut from = self.row(tenant, run.as_str()).await?.events;
+        let mut events: Vec<Event> = Vec::new();
+        let is_decision = |event: &Event| matches!(&event.body, Body::StepDecided(it) if it.step == step);
+        while from > 0 && !events.iter().any(is_decision) {
+            let begin = from.saturating_sub(BACK);
+            let missing = usize::try_from(from - begin).expect("a page is short");
+            let page = self.store.load(tenant, &run.stream(), begin, missing).await?;
+            let older: Result<Vec<Event>, _> = page.iter().map(|entry| Event::from_bytes(&entry.bytes)).collect();
+            events.splice(..0, older.map_err(Refusal::internal)?);
+            from = begin;
+        }
+        Ok(events)
     }
 
     /// Entries of a stream from this place to its end.

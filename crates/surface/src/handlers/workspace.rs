@@ -52,6 +52,8 @@ pub async fn folders(store: &dyn Store, tenant: &TenantId) -> Result<Vec<Folder>
 ///
 /// When the store does not answer.
 pub async fn show_all(services: &Services) -> Result<(), Refusal> {
+    let configured = services.facts.workspaces.iter().cloned();
+    services.engine.allow_common_roots(configured.map(|folder| (folder.path, folder.writable)));
     let mut tenants: Vec<TenantId> = Vec::new();
     for document in services.store.documents(None, COLLECTION, None, MANY).await? {
         if !tenants.contains(&document.tenant) {

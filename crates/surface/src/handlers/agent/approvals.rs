@@ -72,7 +72,7 @@ struct Row {
     comment: Option<String>,
 }
 
-/// The events of the runs of one page, each read once.
+/// The newest events of the runs of one page, as far back as they are needed, each read once.
 type Read = HashMap<RunId, (Vec<Event>, Opened)>;
 
 async fn list(services: Arc<Services>, context: Context, input: Input) -> Result<Output, Refusal> {
@@ -86,10 +86,17 @@ async fn list(services: Arc<Services>, context: Context, input: Input) -> Result
     }
     let mut read = Read::new();
     let mut approvals = Vec::with_capacity(page.rows.len());
+    let mut first: HashMap<RunId, u64> = HashMap::new();
+    for row in &page.rows {
+        let step = first.entry(row.run.clone()).or_insert(row.step);
+        *step = row.step.min(*step);
+    }
     for row in page.rows {
         if !read.contains_key(&row.run) {
-            let events = services.history(tenant, &row.run).await?.events;
-            let opened = services.opened(tenant, &row.run.stream(), 0).await?;
+            let step = first.get(&row.run).copied().unwrap_or_default();
+            let events = services.since_step(tenant, &row.run, step).await?;
+            let from = events.first().map_or(0, |event| event.seq);
+            let opened = services.opened(tenant, &row.run.stream(), from).await?;
             read.insert(row.run.clone(), (events, opened));
         }
         let Some((events, opened)) = read.get(&row.run) else { continue };
