@@ -264,3 +264,14 @@ fn whoever_names_a_contract_is_found() {
     assert!(names.contains(&"agent.run@1.0.0".to_owned()), "{names:?}");
     assert!(names.contains(&"agent.execution@1.0.0".to_owned()), "{names:?}");
 }
+
+#[test]
+fn a_field_that_another_one_asks_for_is_told_with_it() {
+    let schema = serde_json::json!({
+        "type": "object", "properties": { "stream": {}, "seq": {} },
+        "dependentRequired": { "stream": ["seq"], "seq": ["stream"] },
+    });
+    let issues = affiant_contract::validate_schema(&schema, &serde_json::json!({ "seq": 1 })).unwrap_err();
+    let told: Vec<_> = issues.iter().map(|it| format!("{} {}: {}", it.path, it.code, it.message)).collect();
+    assert_eq!(told, ["/stream dependentRequired: `stream` is needed with `seq`"]);
+}

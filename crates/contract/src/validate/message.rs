@@ -27,7 +27,11 @@ impl Reporter<'_> {
             }
             Refusal::Required { property } => {
                 let name = property.as_str().unwrap_or_default();
-                issues.push(issue(&self.shown(&join(at, name)), "required", format!("`{name}` is required")));
+                let (code, message) = match needed_with(self.schema, error, name) {
+                    Some(other) => ("dependentRequired", format!("`{name}` is needed with `{other}`")),
+                    None => ("required", format!("`{name}` is required")),
+                };
+                issues.push(issue(&self.shown(&join(at, name)), code, message));
             }
             Refusal::AnyOf { context } | Refusal::OneOfNotValid { context } => {
                 self.best_branch(at, error, context, issues)
@@ -117,6 +121,14 @@ fn issue(path: &str, code: &str, message: String) -> Issue {
 
 fn list(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The field that asks for this one, when it is missing because of another (`dependentRequired`).
+fn needed_with<'a>(schema: &'a Schema, error: &ValidationError<'_>, name: &str) -> Option<&'a str> {
+    let path = error.schema_path().as_str().strip_suffix("/dependentRequired")?;
+    let dependent = schema.pointer(path)?.get("dependentRequired")?.as_object()?;
+    let asks = |needed: &Value| needed.as_array().is_some_and(|needed| needed.iter().any(|it| it == name));
+    dependent.iter().find(|(_, needed)| asks(needed)).map(|(other, _)| other.as_str())
 }
 
 fn describe(kind: &Refusal, value: &Value) -> (&'static str, String) {
