@@ -52,8 +52,11 @@ pub(crate) fn run(
 fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("AFFIANT_LOG");
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    // Where the log cannot be written, as on a full disk, nothing can be said about it there either; a call that tried
+    // would end in a panic.
+    let log = tracing_subscriber::fmt().log_internal_errors(false).with_ansi(false).with_env_filter(filter);
     // A second server in one process would find the first one's log; that is as good as its own.
-    let _ = tracing_subscriber::fmt().with_ansi(false).with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = log.with_writer(std::io::stderr).try_init();
 }
 
 async fn serve(wanted: Serve, registry: Registry, config: ServerConfig) -> Result<Exit, Failure> {

@@ -41,7 +41,7 @@ impl Server {
                 std::fs::write(path, text).unwrap();
             }
         }
-        let child = serve(folder.path(), &project);
+        let child = serve(folder.path(), &project, Stdio::inherit(), "warn");
         Self { folder, child, transcript: String::new() }
     }
 
@@ -52,9 +52,43 @@ impl Server {
 
     /// Kills the server as a power cut would, and starts it again.
     pub fn kill_and_restart(&mut self) {
+        self.restart(Stdio::inherit(), "warn");
+    }
+
+    /// Stops the server and starts it again, with its log at this level going there.
+    pub fn restart(&mut self, log: Stdio, level: &str) {
+        // Killing it twice is killing it once.
+        let _ = self.child.kill();
+        self.child.wait().unwrap();
+        self.child = serve(self.folder.path(), &self.project(), log, level);
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Stops the server as a power cut would.
+    pub fn stop(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.child = serve(self.folder.path(), &self.project());
+    }
+
+    /// Starts the server again; gives what it said when it does not.
+    pub fn try_to_serve(&mut self) -> Result<(), String> {
+        let mut command = affiant(self.folder.path());
+        command.current_dir(self.project()).args(["server", "serve", "--listen", "127.0.0.1:0"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        if line.starts_with("listening on ") {
+            self.child = child;
+            return Ok(());
+        }
+        let mut words = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+        child.wait().unwrap();
+        Err(words)
     }
 
     /// Types a command, with nobody to ask.
@@ -123,10 +157,10 @@ fn affiant(folder: &Path) -> Command {
 }
 
 /// Starts a server and waits until it listens.
-fn serve(folder: &Path, project: &Path) -> Child {
+fn serve(folder: &Path, project: &Path, log: Stdio, level: &str) -> Child {
     let mut command = affiant(folder);
     command.current_dir(project).args(["server", "serve", "--listen", "127.0.0.1:0"]);
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(log).env("AFFIANT_LOG", level).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.starts_with("listening on "), "{line}");
