@@ -12,8 +12,8 @@ mod tests;
 use std::{collections::BTreeMap, sync::Arc};
 
 use affiant_contract::Ref;
-use affiant_journal::{BlobRef, Digest, PrincipalId, SnapshotId, SnapshotRef, TenantId, Timestamp, bytes};
-use affiant_proof::tree::Frontier;
+use affiant_journal::{BlobRef, Digest, PrincipalId, SnapshotId, SnapshotRef, TenantId, Timestamp};
+use affiant_proof::snapshot::Covered;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -67,21 +67,15 @@ impl Item {
         if self.name.is_empty() { self.source.to_string() } else { format!("{}/{}", self.source, self.name) }
     }
 
-    /// The bytes whose leaf hash stands in the tree: what the item is, and nothing of where it was read.
-    fn spelled(&self) -> Vec<u8> {
-        let BlobRef { digest, media, size } = &self.content;
-        let what = json!({ "digest": digest, "kind": self.kind, "media": media, "name": self.name, "size": size, "source": self.source });
-        bytes::encode(&what).expect("texts, digests and sizes are within the profile")
+    /// What the root covers of it: what the item is, and nothing of where it was read.
+    fn covered(&self) -> Covered<'_> {
+        Covered { content: &self.content, kind: &self.kind, name: &self.name, source: &self.source }
     }
 }
 
-/// The root over items in this order (RFC 6962, section 2.1).
+/// The root over items in this order, as the verifier makes it.
 pub fn root_of(items: &[Item]) -> Digest {
-    let mut tree = Frontier::new();
-    for item in items {
-        tree.push(Digest::of_leaf(&item.spelled()));
-    }
-    tree.root()
+    affiant_proof::snapshot::root_of(items.iter().map(Item::covered)).expect("no item has 2^53 bytes")
 }
 
 impl Snapshot {

@@ -22,6 +22,25 @@ struct Item {
     source: String,
 }
 
+impl Item {
+    fn covered(&self) -> Covered<'_> {
+        Covered { content: &self.content, kind: &self.kind, name: &self.name, source: &self.source }
+    }
+}
+
+/// One item, as far as the root covers it.
+#[derive(Clone, Copy, Debug)]
+pub struct Covered<'a> {
+    /// Its bytes.
+    pub content: &'a BlobRef,
+    /// Kind of its source.
+    pub kind: &'a str,
+    /// Its name within the source.
+    pub name: &'a str,
+    /// Key of its source.
+    pub source: &'a str,
+}
+
 /// What is hashed of an item.
 #[derive(Serialize)]
 struct Spelled<'a> {
@@ -33,16 +52,29 @@ struct Spelled<'a> {
     source: &'a str,
 }
 
+impl Covered<'_> {
+    /// The leaf hash of the item; none where its size has no spelling.
+    fn leaf(self) -> Option<Digest> {
+        let Self { content: BlobRef { digest, media, size }, kind, name, source } = self;
+        let spelled = Spelled { digest: *digest, kind, media, name, size: *size, source };
+        Some(Digest::of_leaf(&bytes::encode(&spelled).ok()?))
+    }
+}
+
+/// The root over items in this order; none where the size of one has no spelling, which is at 2^53 bytes.
+pub fn root_of<'a>(items: impl IntoIterator<Item = Covered<'a>>) -> Option<Digest> {
+    let mut tree = Frontier::new();
+    for item in items {
+        tree.push(item.leaf()?);
+    }
+    Some(tree.root())
+}
+
 /// The root of a snapshot's document, and the blobs that its items are. None where it is not such a document.
 pub fn root(document: &[u8]) -> Option<(Digest, Vec<Digest>)> {
     let Document { items } = serde_json::from_slice(document).ok()?;
-    let mut tree = Frontier::new();
-    for Item { content, kind, name, source } in &items {
-        let BlobRef { digest, media, size } = content;
-        let spelled = Spelled { digest: *digest, kind, media, name, size: *size, source };
-        tree.push(Digest::of_leaf(&bytes::encode(&spelled).ok()?));
-    }
-    Some((tree.root(), items.iter().map(|item| item.content.digest).collect()))
+    let root = root_of(items.iter().map(Item::covered))?;
+    Some((root, items.iter().map(|item| item.content.digest).collect()))
 }
 
 #[cfg(test)]

@@ -68,11 +68,18 @@ impl<'r, 'b> Chain<'r, 'b> {
         if event.prev == before.map(|before| self.record.leaves[before]) {
             return Ok(());
         }
-        let guilty = before.filter(|before| self.is_right(at, event) && !self.proven(*before));
+        // An event of the log that is another run's first one has nothing before it that could give it away.
+        let strange = |before: usize| !self.proven(before) || (before == 0 && self.is_named_after(at));
+        let guilty = before.filter(|before| self.is_right(at, event) && strange(*before));
         match guilty {
             Some(before) => Err((before, "it is not the event that the next one names as `prev`".into())),
             None => Err((at, "its `prev` does not name the event before it".into())),
         }
+    }
+
+    /// Whether the event after this place names this one as the one before it.
+    fn is_named_after(&self, at: usize) -> bool {
+        self.record.event_after(at).is_some_and(|after| after.prev == Some(self.record.leaves[at]))
     }
 
     fn proven(&self, at: usize) -> bool {
