@@ -41,6 +41,8 @@ impl Files {
     pub(super) fn of(roots: &[PathBuf], root: &str, stop: &dyn Fn() -> bool) -> Result<Self, ToolFailure> {
         let folder = Folder::open(roots, root)?;
         let tracked = Repository::open(roots, root).ok().and_then(|repository| repository.tracked().ok().flatten());
+        // A folder of which git was told nothing yet is looked at as one without git.
+        let tracked = tracked.filter(|tracked| !tracked.is_empty());
         let paths: BTreeSet<String> = match tracked {
             // A path that is not UTF-8 cannot be answered, so it is not looked at.
             Some(tracked) => tracked.into_iter().filter_map(|path| String::from_utf8(path).ok()).collect(),
