@@ -26,6 +26,7 @@ const STEPS: &[Step] = &[
     ("crash", || crash::run(50)),
     ("foreign", judges::foreign),
     ("record", record::judged),
+    ("canaries", record::canaries),
     ("dependencies", judges::dependencies),
 ];
 

@@ -7,7 +7,7 @@ use std::{
 
 use affiant_contract::Loaded;
 use anyhow::{Context, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Name of the file that makes a folder a project.
 pub(crate) const FILE: &str = "affiant.toml";
@@ -30,7 +30,7 @@ impl Default for Config {
 }
 
 /// The `[server]` table.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerConfig {
     /// Runs that are carried out at once.
@@ -70,7 +70,7 @@ impl Default for ServerConfig {
 }
 
 /// A folder in which agents may work.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct WorkspaceConfig {
     /// The folder, relative to the project.

@@ -6,6 +6,7 @@
 )]
 
 mod admit;
+mod configuration;
 mod parts;
 
 use std::{path::Path, sync::Arc, time::Duration};

@@ -23,6 +23,9 @@ use crate::gateway::Handlers;
 
 pub use services::Services;
 
+/// The collection of documents that holds the files of contracts by digest, for bundles of runs that pinned them.
+pub const CONTRACT_FILES: &str = "contract-file";
+
 /// Every handler of this crate.
 pub fn all(services: &Services) -> Handlers {
     agent::handlers(services)

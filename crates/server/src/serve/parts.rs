@@ -27,6 +27,7 @@ use affiant_surface::{
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 
+use super::configuration;
 use crate::{
     edge::{SystemChance, SystemClock},
     project::ServerConfig,
@@ -87,6 +88,10 @@ pub async fn put_together(
     open_logs(&sealer, &keyring, wanted.accept_restore).await?;
     owner(&wanted.data, &engine, &keyring).await?;
     engine.finish_erasures().await.map_err(|error| internal(&error))?;
+    for tenant in tenants(&keyring) {
+        let recorded = configuration::record(&engine, &tenant, &registry, config).await;
+        recorded.map_err(|error| internal(&error))?;
+    }
     let services = Services {
         registry: registry.clone(),
         store: opened.store.clone(),
@@ -178,12 +183,16 @@ async fn owner(data: &Path, engine: &Engine, keyring: &Keyring) -> Result<(), Fa
 async fn open_logs(sealer: &Sealer, keyring: &Keyring, accept_restore: bool) -> Result<(), Failure> {
     let accept = if accept_restore { Accept::Restore } else { Accept::Nothing };
     let by = Actor { auth: "none".into(), id: PrincipalId::from("operator"), kind: ActorKind::System };
-    let tenants: BTreeSet<TenantId> = keyring.tenants().into_iter().chain([TenantId::from(TENANT)]).collect();
-    for tenant in tenants {
+    for tenant in tenants(keyring) {
         let opened = sealer.open(&tenant, accept, &by).await;
         opened.map_err(|error| Failure::new(Exit::Unexpected, "log-refused", sentence(&error)))?;
     }
     Ok(())
+}
+
+/// Everybody who has a key, and the tenant of the first start.
+fn tenants(keyring: &Keyring) -> BTreeSet<TenantId> {
+    keyring.tenants().into_iter().chain([TenantId::from(TENANT)]).collect()
 }
 
 fn internal(error: &dyn std::error::Error) -> Failure {

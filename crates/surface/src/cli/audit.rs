@@ -35,10 +35,10 @@ pub(super) const NOUN: Noun = Noun {
         Verb {
             name: "verify",
             alias: None,
-            about: "Check a bundle against keys that you trust, without any server",
-            examples: "  affiant audit verify run.affiant --trust trust.json",
+            about: "Check a bundle without any server, or a run of the server by its record",
+            examples: "  affiant audit verify run.affiant --trust trust.json\n  affiant audit verify @last",
             arguments: verify_arguments,
-            run: |context, matches| Box::pin(async { check(context, matches) }),
+            run: |context, matches| Box::pin(check(context, matches)),
         },
         Verb {
             name: "checkpoint",
@@ -156,25 +156,44 @@ async fn export(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Fai
 }
 
 fn verify_arguments(command: Command) -> Command {
-    let file = Arg::new("file").value_name("FILE").help("The bundle").required(true);
+    let file =
+        Arg::new("file").value_name("FILE|RUN").help("A bundle; or a run, whose record is fetched").required(true);
     let trust = Arg::new("trust")
         .long("trust")
         .value_name("FILE")
-        .help("Whom you trust: your own file, never part of a bundle");
+        .help("Whom you trust: your own file, never part of a bundle; for a run, the server's own word when absent");
     command.arg(file).arg(trust).after_help("Exit codes: 0 intact; 20 altered; 21 something that is needed is missing.")
 }
 
-/// Checks a bundle. Decisions are not derived again here: that is `affiant run replay`, on the server.
-fn check(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
+/// Checks a bundle, or the record of a run that the server hands out. Every hash is computed here. Decisions are not
+/// derived again: that is `affiant run replay`.
+async fn check(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
     let named = matches.get_one::<String>("file").expect("required");
-    let trust = trust(context, matches.get_one::<String>("trust"))?;
-    let file = open(&context.folder.join(named))?;
-    let bundle = Bundle::read(file, Limits::default());
-    let bundle = bundle.map_err(|error| Failure::new(Exit::Altered, "bundle-invalid", format!("{named}: {error}")))?;
+    let trusted = matches.get_one::<String>("trust");
+    let file = context.folder.join(named);
+    let (bundle, trust) = match file.exists() || named.contains(['/', '.']) {
+        true => (read(named, open(&file)?)?, trust(context, trusted)?),
+        false => {
+            let client = context.client()?;
+            let run = ids::run(&client, named).await?;
+            let value = client.query("agent.bundle", "v1", &json!({ "runId": run })).await?;
+            let bytes = client.bytes(&format!("/{}", text(&value, "uri").trim_start_matches('/'))).await?;
+            let trust = match trusted {
+                Some(_) => trust(context, trusted)?,
+                None => trust::of_server(&client).await?,
+            };
+            (read(named, &bytes[..])?, trust)
+        }
+    };
     let report = verify::verify(&bundle, &Auditor { trust: &trust, held: &[], quorum: 0, replay: None });
     let value = serde_json::to_value(&report).expect("a report has text keys alone");
     context.print(Data::One { value, text: terminal::safe(&report.to_string()), id: named.clone() })?;
     Ok(exit(&report))
+}
+
+fn read(named: &str, file: impl std::io::Read) -> Result<Bundle, Failure> {
+    let bundle = Bundle::read(file, Limits::default());
+    bundle.map_err(|error| Failure::new(Exit::Altered, "bundle-invalid", format!("{named}: {error}")))
 }
 
 fn exit(report: &Report) -> Exit {

@@ -36,6 +36,7 @@ pub(super) const GUIDE: &[Guide] = guide! {
     "generated-surfaces" "Generated surfaces" "One contract is a route, a tool, a command, a form and a page.";
     "runtimes" "Runtimes" "How an agent decides, and what happens after a crash.";
     "governance" "Governance" "Who may do what, who is asked, and what the record proves.";
+    "auditing" "Auditing a run" "Check a bundle with our verifier or with nothing of ours, and know what that proves.";
     "adoption" "Incremental adoption" "Take one part, keep the rest of what you have.";
     "studio" "Studio" "The web interface on top, which uses the same door as everybody else.";
 };

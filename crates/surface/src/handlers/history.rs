@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use affiant_engine::ports::Place;
-use affiant_journal::{Body, Disclosure, Entry, Event, Payload, Run, RunId, StreamId, TenantId};
+use affiant_journal::{Body, Disclosure, Entry, Event, Payload, PrincipalId, Run, RunId, StreamId, TenantId};
+use affiant_policy::{Principal, Role};
 use serde_json::Value;
 
 use super::services::Services;
@@ -23,6 +24,11 @@ pub(crate) struct History {
     pub(crate) events: Vec<Event>,
     /// Their bytes.
     pub(crate) entries: Vec<Entry>,
+}
+
+/// Whether somebody may see the personal values of a run: whoever submitted it, and administrators.
+pub(crate) fn may_see(who: &Principal, submitter: &PrincipalId) -> bool {
+    who.role == Role::Admin || who.id == *submitter
 }
 
 /// The personal values of one stream, by the event they belong to.
@@ -75,6 +81,22 @@ impl Services {
             entries.extend(more);
         }
         Ok(entries)
+    }
+
+    /// Opens the personal values of a run for somebody: for whoever submitted it, and for administrators. For others
+    /// every place holds the commitment.
+    pub(crate) async fn opened_for(
+        &self,
+        who: &Principal,
+        submitter: &PrincipalId,
+        run: &RunId,
+        from: u64,
+    ) -> Result<Opened, Refusal> {
+        if may_see(who, submitter) {
+            self.opened(&who.tenant, &run.stream(), from).await
+        } else {
+            Ok(Opened(Vec::new()))
+        }
     }
 
     /// Opens the personal values of a stream. One whose key was destroyed stays closed, and its place holds the

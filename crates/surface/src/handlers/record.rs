@@ -179,3 +179,6 @@ fn prove(nodes: &StoredNodes, asked: Asked) -> Result<ProofOutput, MissingNode> 
 fn texts(hashes: Vec<Digest>) -> Vec<String> {
     hashes.iter().map(Digest::to_string).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use clap::{Arg, ArgMatches, Command};
 use serde_json::{Value, json};
 
 use super::{Data, Exit, FORMATS, Failure, terminal, text};
-use crate::cli::Context;
+use crate::cli::{Context, client::Client};
 
 pub(super) fn arguments(command: Command) -> Command {
     let file = |output: Arg| {
@@ -25,19 +25,11 @@ pub(super) fn arguments(command: Command) -> Command {
 /// Asks the server for its keys, and writes down that they are trusted. Do it once, over a connection that you trust.
 pub(super) async fn run(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
     let reply = context.client()?.query("log.keys", "v1", &json!({})).await?;
-    let history = history_of(&reply)?;
-    let origin = history.origin.clone();
-    let mut trust = Trust::default();
-    for earlier in reply["before"].as_array().into_iter().flatten() {
-        let keys = earlier["keys"].as_array().into_iter().flatten().filter_map(|key| key.as_str()?.parse().ok());
-        let keys: Vec<VerifierKey> = keys.collect();
-        trust.origins.insert(text(earlier, "origin"), LogTrust { keys, root: None });
+    let mut trust = of_reply(&reply)?;
+    let origin = text(&reply, "origin");
+    if let Some(file) = matches.get_one::<String>("root-key") {
+        trust.origins.insert(origin.clone(), rooted(&context.folder.join(file), &history_of(&reply)?)?);
     }
-    let log = match matches.get_one::<String>("root-key") {
-        Some(file) => rooted(&context.folder.join(file), &history)?,
-        None => LogTrust { keys: history.keys.into_iter().map(|reign| reign.key).collect(), root: None },
-    };
-    trust.origins.insert(origin.clone(), log);
     let mut document = serde_json::to_string_pretty(&trust).expect("a trust file is texts and numbers");
     document.push('\n');
     let is_format = |named: &&String| FORMATS.iter().any(|(format, _)| format == named);
@@ -49,6 +41,24 @@ pub(super) async fn run(context: &Context<'_>, matches: &ArgMatches) -> Result<E
     let said = format!("wrote {named}: bundles of {} can be checked with it", terminal::safe_line(&origin));
     context.print(Data::One { value: json!({ "file": named, "origin": origin }), text: said, id: named.clone() })?;
     Ok(Exit::Done)
+}
+
+/// The keys that a server says are its own: as good as the connection to it.
+pub(super) async fn of_server(client: &Client) -> Result<Trust, Failure> {
+    of_reply(&client.query("log.keys", "v1", &json!({})).await?)
+}
+
+fn of_reply(reply: &Value) -> Result<Trust, Failure> {
+    let history = history_of(reply)?;
+    let mut trust = Trust::default();
+    for earlier in reply["before"].as_array().into_iter().flatten() {
+        let keys = earlier["keys"].as_array().into_iter().flatten().filter_map(|key| key.as_str()?.parse().ok());
+        let keys: Vec<VerifierKey> = keys.collect();
+        trust.origins.insert(text(earlier, "origin"), LogTrust { keys, root: None });
+    }
+    let keys = history.keys.into_iter().map(|reign| reign.key).collect();
+    trust.origins.insert(history.origin, LogTrust { keys, root: None });
+    Ok(trust)
 }
 
 fn history_of(reply: &Value) -> Result<KeyHistory, Failure> {

@@ -96,7 +96,8 @@ async fn list(services: Arc<Services>, context: Context, input: Input) -> Result
             let step = first.get(&row.run).copied().unwrap_or_default();
             let events = services.since_step(tenant, &row.run, step).await?;
             let from = events.first().map_or(0, |event| event.seq);
-            let opened = services.opened(tenant, &row.run.stream(), from).await?;
+            let submitter = services.row(tenant, row.run.as_str()).await?.actor;
+            let opened = services.opened_for(&context.who, &submitter, &row.run, from).await?;
             read.insert(row.run.clone(), (events, opened));
         }
         let Some((events, opened)) = read.get(&row.run) else { continue };

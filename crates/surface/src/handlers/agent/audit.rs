@@ -41,7 +41,7 @@ pub(super) fn handlers(services: &Arc<Services>) -> Handlers {
 async fn audit(services: Arc<Services>, context: Context, input: Input) -> Result<Output, Refusal> {
     let tenant = &context.who.tenant;
     let history = services.history(tenant, &input.run_id).await?;
-    let opened = services.opened(tenant, &input.run_id.stream(), 0).await?;
+    let opened = services.opened_for(&context.who, &history.run.submitter.id, &input.run_id, 0).await?;
     let (run, events) = (&history.run, &history.events);
     let told = steps::told(events);
     let (steps, next_steps_after) = steps_of(&history, &told, &input);

@@ -6,7 +6,6 @@ mod gather;
 use std::{sync::Arc, time::Duration};
 
 use affiant_journal::{Digest, RecordExported, RunId, TenantId};
-use affiant_policy::{Principal, Role};
 use affiant_proof::{
     bundle::{CannotPack, pack},
     checkpoint,
@@ -19,7 +18,7 @@ pub use desk::Desk;
 use self::desk::Ready;
 use crate::{
     gateway::{Context, Handlers},
-    handlers::{history::History, services::Services, wire::Moment},
+    handlers::{history::may_see, services::Services, wire::Moment},
     problem::Refusal,
 };
 
@@ -54,11 +53,6 @@ struct Output {
     expires_at: Option<Moment>,
 }
 
-/// Whether somebody may see the personal values of a run: whoever submitted it, and administrators.
-pub(crate) fn may_see(who: &Principal, history: &History) -> bool {
-    who.role == Role::Admin || who.id == history.run.submitter.id
-}
-
 async fn bundle(services: Arc<Services>, context: Context, input: Input) -> Result<Output, Refusal> {
     let tenant = &context.who.tenant;
     let history = services.history(tenant, &input.run_id).await?;
@@ -70,7 +64,7 @@ async fn bundle(services: Arc<Services>, context: Context, input: Input) -> Resu
         Some(note) => Some(continued(&services, &context, note).await?),
         None => None,
     };
-    let with_disclosures = may_see(&context.who, &history);
+    let with_disclosures = may_see(&context.who, &history.run.submitter.id);
     let exported = RecordExported { run: input.run_id.clone(), with_disclosures };
     services.recorder.record(tenant, context.who.actor(), exported.into(), Vec::new()).await?;
 

@@ -185,7 +185,7 @@ async fn compare(services: Arc<Services>, context: Context, input: Input) -> Res
 async fn read(services: &Services, context: &Context, run: &RunId) -> Result<(History, Opened), Refusal> {
     let tenant = &context.who.tenant;
     let mut history = services.history(tenant, run).await?;
-    let opened = services.opened(tenant, &run.stream(), 0).await?;
+    let opened = services.opened_for(&context.who, &history.run.submitter.id, run, 0).await?;
     for event in &mut history.events {
         restore(event, &opened);
     }

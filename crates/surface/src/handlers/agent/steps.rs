@@ -174,7 +174,8 @@ async fn get(services: Arc<Services>, context: Context, input: Input) -> Result<
     let mut steps = told(&history.events);
     let found = steps.remove(&input.step_number).zip(history.run.step(input.step_number));
     let (told, step) = found.ok_or_else(|| Refusal::plain("step-not-found"))?;
-    let opened = services.opened(tenant, &input.run_id.stream(), told.decided_seq).await?;
+    let submitter = &history.run.submitter.id;
+    let opened = services.opened_for(&context.who, submitter, &input.run_id, told.decided_seq).await?;
     let arguments = Some((told.decided_seq, &told.decided.arguments));
     let arguments = whole(&services, tenant, arguments, "/arguments", &opened).await?;
     let result = told.observed.map(|(seq, observed)| (seq, &observed.result));

@@ -12,6 +12,7 @@ use affiant_proof::{
 
 use crate::{
     handlers::{
+        CONTRACT_FILES,
         history::{History, Opened},
         services::Services,
     },
@@ -50,8 +51,8 @@ impl Services {
             erased,
             checkpoint: Note { text: String::new(), signatures: Vec::new() },
             from: None,
-            agent: self.file_of(&submitted.agent).unwrap_or_default(),
-            contracts: self.contracts(history),
+            agent: self.file_of(tenant, &submitted.agent).await?.unwrap_or_default(),
+            contracts: self.contracts(tenant, history).await?,
             policy: affiant_policy::DEFAULT.as_bytes().to_vec(),
             snapshot: snapshot.map(|snapshot| serde_json::to_vec(&snapshot)).transpose().map_err(Refusal::internal)?,
             blobs: kept,
@@ -107,23 +108,35 @@ impl Services {
         }
     }
 
-    /// The file of a pinned contract, where it is still the one that was pinned.
-    fn file_of(&self, pinned: &Pinned) -> Option<Vec<u8>> {
-        let reference: Ref = pinned.name.parse().ok()?;
-        let contract = self.registry.get(&reference)?;
-        let text = contract.source.text.as_bytes();
-        (Digest::of(text) == pinned.digest).then(|| text.to_vec())
+    /// The file of a pinned contract: as it is loaded, or as it was kept when it was.
+    async fn file_of(&self, tenant: &TenantId, pinned: &Pinned) -> Result<Option<Vec<u8>>, Refusal> {
+        let reference: Option<Ref> = pinned.name.parse().ok();
+        let loaded = reference.and_then(|reference| self.registry.get(&reference));
+        let text = loaded.map(|contract| contract.source.text.as_bytes());
+        if let Some(text) = text.filter(|text| Digest::of(text) == pinned.digest) {
+            return Ok(Some(text.to_vec()));
+        }
+        let kept = self.store.document(tenant, CONTRACT_FILES, &pinned.digest.to_string()).await?;
+        let text = kept.and_then(|kept| Some(kept.value?.as_str()?.as_bytes().to_vec()));
+        Ok(text.filter(|text| Digest::of(text) == pinned.digest))
     }
 
     /// The files of the operations that the run pinned and called.
-    fn contracts(&self, history: &History) -> BTreeMap<String, Vec<u8>> {
+    async fn contracts(&self, tenant: &TenantId, history: &History) -> Result<BTreeMap<String, Vec<u8>>, Refusal> {
         let submitted = &history.run.submitted;
         let decided = history.events.iter().filter_map(|event| match &event.body {
             Body::StepDecided(it) => Some(&it.operation),
             _ => None,
         });
-        let pinned = [&submitted.operation].into_iter().chain(&submitted.operations).chain(decided);
-        pinned.filter_map(|pinned| Some((pinned.name.to_string(), self.file_of(pinned)?))).collect()
+        let mut files = BTreeMap::new();
+        for pinned in [&submitted.operation].into_iter().chain(&submitted.operations).chain(decided) {
+            if !files.contains_key(&*pinned.name)
+                && let Some(file) = self.file_of(tenant, pinned).await?
+            {
+                files.insert(pinned.name.to_string(), file);
+            }
+        }
+        Ok(files)
     }
 
     /// Every blob that the events and the snapshot cite. One that is no longer kept is missing in the bundle too, and the
