@@ -229,8 +229,8 @@ impl Round {
         let from = event.seq.saturating_sub(64);
         let page = self.engine.ports.store.load(&self.tenant, &event.stream, from, 64).await?;
         let events = page.iter().rev().filter_map(|entry| entry.event().ok());
-        let asked = events.filter(|event| matches!(event.body, Body::RunCancelRequested(_)));
-        Ok(asked.last().map(|event| event.actor.id))
+        let mut asked = events.filter(|event| matches!(event.body, Body::RunCancelRequested(_)));
+        Ok(asked.next_back().map(|event| event.actor.id))
     }
 
     /// Begins what is due, as far as there is room. Messages about one thing are sent one after the other, so that a

@@ -14,6 +14,9 @@ use crate::{
     ports::{Store, StoreError},
 };
 
+/// Level and place of each tile that was read.
+type Tiles = HashMap<(u8, u64), Arc<[Digest]>>;
+
 /// The hashes of a tenant's log, read from the store tile by tile and kept for as long as this lives.
 ///
 /// Proofs are made by plain functions; this waits for the store in their stead. Use it where a thread may wait:
@@ -24,7 +27,7 @@ pub struct StoredNodes {
     /// Leaves of the tree that is proven. The log may be longer by now.
     size: u64,
     runtime: Handle,
-    tiles: Mutex<HashMap<(u8, u64), Arc<[Digest]>>>,
+    tiles: Mutex<Tiles>,
     failed: Mutex<Option<StoreError>>,
 }
 
