@@ -97,6 +97,11 @@ impl Follower {
         (skip < newest.entries.len()).then(|| newest.entries.range(skip..).cloned().collect())
     }
 
+    /// Whether an entry with this `seq` was stored since this follower began.
+    pub fn has(&self, seq: u64) -> bool {
+        *self.length.borrow() > seq
+    }
+
     /// Waits until the run may have an entry with this `seq`.
     pub async fn grown(&mut self, seq: u64) {
         // The sender lives as long as this follower, so the wait cannot be ended by its loss.
@@ -137,6 +142,7 @@ mod tests {
         assert_eq!(texts(follower.newest(1)).as_deref(), Some("bc"));
         assert_eq!(texts(follower.newest(2)).as_deref(), Some("c"));
         assert_eq!(texts(follower.newest(3)), None);
+        assert!(follower.has(2) && !follower.has(3));
     }
 
     #[test]

@@ -43,6 +43,8 @@ struct Following {
     tenant: TenantId,
     run: RunId,
     next: u64,
+    /// Whether the store had no more when it was asked last.
+    caught_up: bool,
     ended: bool,
 }
 
@@ -65,7 +67,7 @@ impl Source {
             return Ok(None);
         }
         let (source, tenant, run) = (self.clone(), tenant.clone(), run.clone());
-        let following = Following { source, follower, tenant, run, next: from, ended: false };
+        let following = Following { source, follower, tenant, run, next: from, caught_up: false, ended: false };
         Ok(Some(stream::unfold(following, |mut following| async move {
             match following.chunk().await {
                 Ok(chunk) => Some((Ok(chunk?), following)),
@@ -98,11 +100,18 @@ impl Following {
         }
     }
 
-    async fn entries(&self) -> Result<Vec<Entry>, Refusal> {
-        match self.follower.newest(self.next) {
-            Some(entries) => Ok(entries),
-            None => Ok(self.source.store.load(&self.tenant, &self.run.stream(), self.next, BATCH).await?),
+    /// What follows, from memory where it is there. The store is asked until it has no more; from then on only for what
+    /// is known to be there, so that many followers of one run cost no reads.
+    async fn entries(&mut self) -> Result<Vec<Entry>, Refusal> {
+        if let Some(entries) = self.follower.newest(self.next) {
+            return Ok(entries);
         }
+        if self.caught_up && !self.follower.has(self.next) {
+            return Ok(Vec::new());
+        }
+        let entries = self.source.store.load(&self.tenant, &self.run.stream(), self.next, BATCH).await?;
+        self.caught_up = entries.is_empty();
+        Ok(entries)
     }
 
     /// Nothing was heard for a while. Another process may have written, so the store is asked before the caller is
