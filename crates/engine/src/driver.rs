@@ -137,6 +137,8 @@ impl Driver {
             settle(&engine, &mut self.work, outcome, &mut documents)?;
         }
         self.show_snapshot(&engine).await?;
+        // Read again, because what was settled just now bears a time of its own, and time does not go back in a record.
+        let pen = engine.pen(&engine.worker_actor);
         let flying = self.tokens.keys().copied().collect();
         let turn = Turn { pen, worker: &engine.settings.worker, policies: &engine.policies, flying: &flying };
         let errands = self.work.advance(&turn)?;

@@ -4,13 +4,19 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use affiant_journal::{Entry, RunId, TenantId};
 use tokio::sync::watch;
 
 /// Entries kept in memory for a run that is followed. A follower that is further behind reads the store.
-const KEPT: usize = 256;
+const KEPT: usize = 2048;
+/// How long a follower rests after what it was sent, for each follower of the same run: so that all of them together
+/// are sent five thousand pieces a second at most, and the run keeps the machine for itself.
+const REST: Duration = Duration::from_micros(200);
+/// So few followers need not rest.
+const FEW: u32 = 16;
 
 /// The runs that are followed at the moment.
 #[derive(Debug, Default)]
@@ -102,6 +108,12 @@ impl Follower {
         *self.length.borrow() > seq
     }
 
+    /// How long to rest between two pieces: nothing where few follow the run, longer the more do.
+    pub fn rest(&self) -> Duration {
+        let followers = u32::try_from(self.tail.length.receiver_count()).unwrap_or(u32::MAX);
+        if followers <= FEW { Duration::ZERO } else { REST.saturating_mul(followers) }
+    }
+
     /// Waits until the run may have an entry with this `seq`.
     pub async fn grown(&mut self, seq: u64) {
         // The sender lives as long as this follower, so the wait cannot be ended by its loss.
@@ -149,14 +161,24 @@ mod tests {
     fn a_run_keeps_only_its_newest_entries_in_memory_and_nothing_once_nobody_follows() {
         let (tails, tenant, run) = (Tails::default(), TenantId::from("t"), RunId::from("run_1"));
         let follower = tails.follow(&tenant, &run);
-        for seq in 0..1000 {
+        let all = 3 * KEPT as u64;
+        for seq in 0..all {
             tails.publish(&tenant, &run, seq, &entries(&["x"]));
         }
-        assert_eq!(follower.newest(1000 - KEPT as u64).map(|kept| kept.len()), Some(KEPT));
+        assert_eq!(follower.newest(all - KEPT as u64).map(|kept| kept.len()), Some(KEPT));
         assert_eq!(follower.newest(0).map(|kept| kept.len()), None);
         drop(follower);
         tails.follow(&tenant, &RunId::from("run_2"));
         assert_eq!(locked(&tails.open).len(), 1);
+    }
+
+    #[test]
+    fn a_follower_rests_the_longer_the_more_follow_the_same_run() {
+        let (tails, tenant, run) = (Tails::default(), TenantId::from("t"), RunId::from("run_1"));
+        let mut followers: Vec<_> = (0..FEW).map(|_| tails.follow(&tenant, &run)).collect();
+        assert_eq!(followers[0].rest(), Duration::ZERO);
+        followers.extend((FEW..1000).map(|_| tails.follow(&tenant, &run)));
+        assert_eq!(followers[0].rest(), Duration::from_millis(200));
     }
 
     #[tokio::test]

@@ -46,6 +46,8 @@ struct Following {
     /// Whether the store had no more when it was asked last.
     caught_up: bool,
     ended: bool,
+    /// Something was sent as it happened: others may want the next moment.
+    rests: bool,
 }
 
 impl Source {
@@ -67,7 +69,8 @@ impl Source {
             return Ok(None);
         }
         let (source, tenant, run) = (self.clone(), tenant.clone(), run.clone());
-        let following = Following { source, follower, tenant, run, next: from, caught_up: false, ended: false };
+        let following =
+            Following { source, follower, tenant, run, next: from, caught_up: false, ended: false, rests: false };
         Ok(Some(stream::unfold(following, |mut following| async move {
             match following.chunk().await {
                 Ok(chunk) => Some((Ok(chunk?), following)),
@@ -87,6 +90,12 @@ impl Following {
         if self.ended {
             return Ok(None);
         }
+        if std::mem::take(&mut self.rests) && !self.follower.rest().is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(self.follower.rest()) => (),
+                () = self.source.stop.cancelled() => return Ok(None),
+            }
+        }
         loop {
             let entries = self.entries().await?;
             if !entries.is_empty() {
@@ -104,6 +113,7 @@ impl Following {
     /// is known to be there, so that many followers of one run cost no reads.
     async fn entries(&mut self) -> Result<Vec<Entry>, Refusal> {
         if let Some(entries) = self.follower.newest(self.next) {
+            self.rests = true;
             return Ok(entries);
         }
         if self.caught_up && !self.follower.has(self.next) {

@@ -1,2 +1,2 @@
--- A stream is there from its first append on.
-INSERT INTO streams (tenant, name) VALUES (:tenant, :name) RETURNING stream
+-- A stream's first entry gives it a number, unless it has one.
+INSERT INTO streams (tenant, name) VALUES (:tenant, :name) ON CONFLICT (tenant, name) DO NOTHING RETURNING stream

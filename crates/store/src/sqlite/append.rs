@@ -42,18 +42,22 @@ impl Writer<'_> {
     }
 
     fn stream_for(&mut self, tenant: TenantNumber, append: &Append) -> Result<Stream, Fault> {
-        let found = self.stream(tenant, &append.stream)?;
-        if found.as_ref().map_or(0, |stream| stream.entries) != append.expected {
-            let (stream, expected) = (append.stream.clone(), append.expected);
-            return Err(StoreError::Conflict { stream, expected }.into());
+        if append.expected == 0
+            && self.known.streams.get(tenant, &append.stream).is_none()
+            && let Some(number) = self.add_stream(tenant, append)?
+        {
+            return Ok(Stream { number, entries: 0, run: None });
         }
-        match found {
-            Some(stream) => Ok(stream),
-            None => {
-                let number = self.sql.add_stream.one([&tenant, &append.stream.as_str()], |row| row.get(0))?;
-                Ok(Stream { number, entries: 0, run: None })
-            }
+        match self.stream(tenant, &append.stream)? {
+            Some(stream) if stream.entries == append.expected => Ok(stream),
+            _ => Err(StoreError::Conflict { stream: append.stream.clone(), expected: append.expected }.into()),
         }
+    }
+
+    /// The number of a stream that begins with this append; none where it has begun. Most appends to a stream that is
+    /// not remembered begin one, so this asks before looking.
+    fn add_stream(&mut self, tenant: TenantNumber, append: &Append) -> rusqlite::Result<Option<i64>> {
+        self.sql.add_stream.first([&tenant, &append.stream.as_str()], |row| row.get(0))
     }
 
     fn add_entries(
