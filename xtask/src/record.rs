@@ -177,6 +177,8 @@ impl Desk {
                 let output = command.output()?;
                 let said = String::from_utf8_lossy(&output.stdout);
                 ensure!(output.status.code() == Some(expected), "{}: {said}", file.display());
+                // One server wrote these, so their events bear times in their order.
+                ensure!(expected != 0 || !said.contains("the clock went back"), "{}: {said}", file.display());
             }
         }
         Ok(())
