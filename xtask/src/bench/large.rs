@@ -77,6 +77,9 @@ fn first_pages(server: &Server) -> Result<Vec<f64>> {
     Ok(times)
 }
 
+/// How often the journal of the long run is replayed.
+const REPLAYS: usize = 9;
+
 /// One run of 10,000 steps: cost per step at its beginning and at its end, and the replay of its journal.
 pub(super) fn long() -> Result<Value> {
     let affiant = sh::shipped("affiant-server", "affiant")?;
@@ -89,13 +92,19 @@ pub(super) fn long() -> Result<Value> {
     let observed = observed_times(&mut client, &run)?;
     ensure!(observed.len() == 10_000, "only {} steps were observed", observed.len());
     let per_step = |from: usize, to: usize| (observed[to] - observed[from]) as f64 / (to - from) as f64;
-    let began = Instant::now();
-    let replay = client.get("/agent/replay/v1", &format!("runId={run}"))?;
-    let replay_ms = began.elapsed().as_secs_f64() * 1e3;
-    ensure!(replay.status == 200, "{}", String::from_utf8_lossy(&replay.body));
+    let (mut replays, mut reply) = (Vec::new(), Value::Null);
+    for _ in 0..REPLAYS {
+        let began = Instant::now();
+        let replay = client.get("/agent/replay/v1", &format!("runId={run}"))?;
+        replays.push(began.elapsed().as_secs_f64() * 1e3);
+        ensure!(replay.status == 200, "{}", String::from_utf8_lossy(&replay.body));
+        reply = replay.json()?;
+    }
+    let first = replays[0];
+    replays.sort_by(f64::total_cmp);
     Ok(json!({
         "steps": 10_000, "firstThousandUsPerStep": per_step(0, 999), "lastThousandUsPerStep": per_step(9000, 9999),
-        "replayMs": replay_ms, "replay": replay.json()?,
+        "replayMsFirst": first, "replayMsMedian": replays[REPLAYS / 2], "replay": reply,
     }))
 }
 
