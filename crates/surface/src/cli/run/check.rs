@@ -104,10 +104,18 @@ fn explanation(audit: &Value) -> String {
         text(by, "auth"),
         text(audit, "submittedAt")
     );
-    page +=
-        &format!("How      planner: {}; agent contract {}\n", text(&audit["planner"], "label"), text(agent, "digest"));
+    page += &format!(
+        "How      planner: {}; agent contract {} [#0]\n",
+        text(&audit["planner"], "label"),
+        text(agent, "digest")
+    );
     if let Some(context) = audit.get("context").filter(|context| !context.is_null()) {
-        page += &format!("From     snapshot {} with root {}\n", text(context, "snapshotId"), text(context, "hash"));
+        page += &format!(
+            "From     snapshot {} with root {} {}\n",
+            text(context, "snapshotId"),
+            text(context, "hash"),
+            reading(audit)
+        );
     }
     for step in audit["steps"].as_array().into_iter().flatten() {
         page += &step_line(step);
@@ -131,16 +139,16 @@ fn explanation(audit: &Value) -> String {
             cited(output)
         );
     }
+    let last = &audit["record"]["lastSeq"];
     if let Some(problem) = audit["problem"]["code"].as_str() {
-        page += &format!("Failed   {problem}\n");
+        page += &format!("Failed   {problem} [#{last}]\n");
     }
     let totals = &audit["totals"];
     let cost = format!("{} tokens, {} {}", totals["tokens"], text(totals, "cost"), text(totals, "currency"));
-    page += &format!("Cost     {} events, {} steps, {cost}\n", totals["events"], totals["steps"]);
+    page += &format!("Cost     {} events, {} steps, {cost} [#0–#{last}]\n", totals["events"], totals["steps"]);
     page + &format!(
-        "Record   {} up to event {}, head {}\n",
+        "Record   {} up to event {last}, head {} [#0–#{last}]\n",
         text(&audit["record"], "level"),
-        audit["record"]["lastSeq"],
         ids::short(&text(&audit["record"], "head"))
     )
 }
@@ -157,6 +165,12 @@ fn step_line(step: &Value) -> String {
         text(step, "status"),
         cited(step)
     )
+}
+
+/// The events that say what the run reads: those of the step that read its packs, or the first, which names a snapshot.
+fn reading(audit: &Value) -> String {
+    let mut steps = audit["steps"].as_array().into_iter().flatten();
+    steps.find(|step| text(step, "operation").starts_with("context.pack.snapshot")).map_or("[#0]".to_owned(), cited)
 }
 
 /// The events behind a sentence.
