@@ -64,6 +64,8 @@ pub(super) const NOUN: Noun = Noun {
     ],
 };
 
+/// Lines of the log that are shown when a start failed.
+const MOST_SAID: usize = 60;
 /// The address used unless another is named; when it is taken, any free port is.
 const USUAL: &str = "127.0.0.1:4780";
 
@@ -176,14 +178,20 @@ pub(super) async fn start(
     let listen = listen.unwrap_or_else(|| if usual_is_free() { USUAL } else { "127.0.0.1:0" });
     let log = data.join("server.log");
     let asked = ["--listen", listen].into_iter().chain(accept.into_iter().flat_map(|accept| ["--accept", accept]));
+    let before = log.metadata().map_or(0, |log| usize::try_from(log.len()).unwrap_or(usize::MAX));
     let first_line = spawn(context, data, asked, &log).await?;
     let Some(running) = Running::find(data).filter(|_| first_line.contains("http://")) else {
         let mut failure = Failure::new(Exit::Unexpected, "start-failed", "the server did not start");
-        let text = fs::read_to_string(&log).unwrap_or_default();
-        failure.details = text.lines().rev().take(5).map(str::to_owned).collect::<Vec<_>>().into_iter().rev().collect();
+        failure.details = said_since(&log, before);
         return Err(failure.next(format!("read {}", log.display())));
     };
     Ok((running, true))
+}
+
+/// What this start wrote into the log, from the beginning, because the reason comes first.
+fn said_since(log: &Path, before: usize) -> Vec<String> {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    text.get(before..).unwrap_or(&text).lines().take(MOST_SAID).map(str::to_owned).collect()
 }
 
 /// Starts the server as a process of its own and gives the first line it prints.
@@ -307,4 +315,19 @@ fn logs(context: &Context<'_>) -> Result<Exit, Failure> {
     opened.read_to_string(&mut text)?;
     terminal::data(text.trim_end());
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_start_shows_what_this_start_said_from_its_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("server.log");
+        let reason: String = (0..20).map(|line| format!("line {line}\n")).collect();
+        fs::write(&log, format!("an earlier start\n{reason}")).unwrap();
+        let said = said_since(&log, "an earlier start\n".len());
+        assert_eq!((said.len(), said[0].as_str()), (20, "line 0"));
+    }
 }
