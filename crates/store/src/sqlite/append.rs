@@ -155,9 +155,7 @@ impl Writer<'_> {
         if moved {
             self.known.count(tenant, &before.agent, &before.status, -1);
             self.known.count(tenant, &before.agent, &row.status, 1);
-        }
-        if moved && queued {
-            return self.settle_run(stream, row);
+            return self.move_run(stream, row);
         }
         self.sql.update_run.run([
             &stream,
@@ -170,17 +168,15 @@ impl Writer<'_> {
             &clamped(row.events),
             &row.worker.as_ref().map(|id| id.as_str()),
         ])?;
-        if moved {
-            self.sql.move_run.run([&stream, &row.status])?;
-        }
         if queued {
             self.sql.queue_run.run([&stream, &row.priority, &row.runnable_at.map(|at| at.0)])?;
         }
         Ok(())
     }
 
-    fn settle_run(&mut self, stream: i64, row: &RunRow) -> rusqlite::Result<()> {
-        self.sql.settle_run.run([
+    /// A run of another status, which nearly always leaves or enters the queue too.
+    fn move_run(&mut self, stream: i64, row: &RunRow) -> rusqlite::Result<()> {
+        self.sql.move_run.run([
             &stream,
             &row.waiting,
             &row.started_at.map(|at| at.0),

@@ -113,9 +113,8 @@ statements! {
             ended_at, snapshot, error, actor, parent, steps, events, runnable_at, worker
         );
         update_run(stream, waiting, started_at, ended_at, snapshot, error, steps, events, worker);
-        move_run(stream, status);
         queue_run(stream, priority, runnable_at);
-        settle_run(
+        move_run(
             stream, waiting, started_at, ended_at, snapshot, error, steps, events, worker, status, priority,
             runnable_at
         );

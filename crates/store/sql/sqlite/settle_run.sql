@@ -1,6 +1,0 @@
--- A run that ends or goes to rest moves in both indexes at once: its row is written once then, not three times.
-UPDATE runs
-SET waiting = :waiting, started_at = :started_at, ended_at = :ended_at, snapshot = :snapshot, error = :error,
-    steps = :steps, events = :events, worker = :worker, status = :status, priority = :priority,
-    runnable_at = :runnable_at
-WHERE stream = :stream
