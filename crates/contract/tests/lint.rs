@@ -532,6 +532,15 @@ fn an_agent_can_do_what_its_rules_say() {
 }
 
 #[test]
+fn a_model_is_asked_by_the_planner_and_not_as_a_tool() {
+    let tools = ("tools:\n", "tools:\n  - operation: model.call@1.0.0\n");
+    assert_snapshot!(told(AGENT, &[tools]), @"
+    contracts/refunder-1.0.0.yaml:18:16: model.call@1.0.0 is not declared by any contract [dangling-reference] (Add the contract, or remove the reference)
+    contracts/refunder-1.0.0.yaml:18:16: a model is asked by the planner `model`, not as a tool [not-a-tool] (Remove it, and say `planner: { kind: model, ... }`)
+    ");
+}
+
+#[test]
 fn expressions_are_checked_by_whoever_knows_the_language() {
     let contracts: Vec<_> =
         [AGENT.replace("${input.amount}", r#"${ {"a": "}"} + input.amount}"#).as_str(), COMMAND, PACK]

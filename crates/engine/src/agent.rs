@@ -105,6 +105,10 @@ pub enum NotReady {
     /// A model decides, and the operation that asks models is not loaded.
     #[error("a model decides in {0}, and no {op} is loaded", op = model::OPERATION)]
     NoModelCall(Ref),
+    /// It lists the operation that asks models among its tools. Only the planner `model` asks, where the conversation is
+    /// kept and the call is paid for.
+    #[error("{0} lists {op} among its tools; only the planner `model` calls it", op = model::OPERATION)]
+    ModelCallAsTool(Ref),
     /// Its instructions cannot be used.
     #[error("the instructions of {agent} cannot be used: {because}")]
     Instructions {
@@ -130,6 +134,9 @@ impl ReadyAgent {
         let reference = contract.reference();
         let agent = contract.agent().ok_or_else(|| NotReady::NotAnAgent(reference.clone()))?;
         let rules = Compiled::new(agent).map_err(|wrong| NotReady::Rules { agent: reference.clone(), wrong })?;
+        if agent.tools.iter().any(|terms| &*terms.operation.key == model::OPERATION) {
+            return Err(NotReady::ModelCallAsTool(reference));
+        }
         let tools = agent.tools.iter().map(|terms| {
             let missing = || NotReady::Operation { agent: reference.clone(), operation: terms.operation.clone() };
             registry.tool_at(&terms.operation).map(|bound| ReadyTool::new(terms, bound, registry)).ok_or_else(missing)
@@ -246,9 +253,7 @@ impl ReadyModel {
         let bound = registry.operation_at(&call).ok_or_else(missing)?;
         let abilities = Abilities::new(tools, planner.may);
         let fixed = serde_json::to_string(&abilities.offers).map_or(0, |text| text.len() as u64);
-        if !tools.iter().any(|tool| tool.terms.operation == call) {
-            tools.push(ReadyTool::new(&terms(planner, &call), bound, registry));
-        }
+        tools.push(ReadyTool::new(&terms(planner, &call), bound, registry));
         Ok(Self { planner: planner.clone(), instructions, models, abilities, call, fixed })
     }
 }

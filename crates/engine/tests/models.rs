@@ -35,10 +35,10 @@ async fn a_model_calls_a_tool_is_told_what_it_gave_and_answers() {
     let (engine, _stop, _) = world.serve();
     let run = run(&engine, "thinker", steps(3)).await;
     world.until(&run, "completed").await;
-    assert_eq!(
-        output(&engine, &run).await["text"],
-        "It said: --- untrusted: result of ping ---\n{\"value\":41}\n--- end of untrusted: result of ping ---"
-    );
+    let told = output(&engine, &run).await["text"].as_str().unwrap().to_owned();
+    let lines: Vec<&str> = told.lines().collect();
+    assert!(lines[0].starts_with("It said: --- untrusted ") && lines[0].ends_with(": result of ping ---"), "{told}");
+    assert_eq!(lines[1], "{\"value\":41}");
     let asked = world.brain.asked();
     let first = &asked[0].2;
     assert!(first.instructions.ends_with("Take 3 steps."), "{}", first.instructions);
@@ -272,14 +272,14 @@ async fn the_context_is_shown_with_its_digest_and_as_what_it_is() {
     let run = run(&engine, "scholar", json!({})).await;
     world.until(&run, "completed").await;
     let told = output(&engine, &run).await["text"].as_str().unwrap().to_owned();
-    assert!(told.starts_with("--- untrusted: context history, sha256:"), "{told}");
+    assert!(told.contains(": context history, sha256:"), "{told}");
     assert!(told.contains("{\"commits\":[\"a\",\"b\",\"c\"]}"), "{told}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_oldest_results_give_way_when_a_conversation_no_longer_fits_and_the_record_says_which() {
     let mut world = World::new(13);
-    world.hand.does("ping", Duration::ZERO, |_, _| Ok(json!({ "value": "x".repeat(700) })));
+    world.hand.does("ping", Duration::ZERO, |_, _| Ok(json!({ "value": "x".repeat(760) })));
     world.brain.says(move |request, answers, _| match answers {
         0..=3 => calls(&[(&*format!("c{answers}"), "ping", json!({}))]),
         _ => words(&all(request)),
@@ -308,7 +308,7 @@ async fn a_long_result_is_cut_and_says_so() {
     let run = run(&engine, "scholar", json!({})).await;
     world.until(&run, "completed").await;
     let told = output(&engine, &run).await["text"].as_str().unwrap().to_owned();
-    assert!(told.ends_with("--- end of untrusted: result of ping; cut: the first 2000 of 6012 bytes ---"), "{told}");
+    assert!(told.ends_with("; cut: the first 2000 of 6012 bytes ---"), "{told}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -361,4 +361,14 @@ async fn whoever_listens_hears_the_words_while_they_come() {
     world.until(&run, "completed").await;
     let heard = listening.recv().await.unwrap();
     assert_eq!((heard.step, heard.delta), (1, Delta::Text { text: "going on".into() }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_would_ask_a_model_as_a_tool_and_past_its_budget_does_not_run() {
+    let body = "tools: [{ operation: model.call@1.0.0 }]\nplanner:\n  kind: rules\n  rules:\n    \
+                - { id: done, then: { finish: {} } }\n";
+    let mut world = World::knowing(1, vec![agent("smuggler", body)]);
+    let engine = world.boot();
+    let refused = engine.submit(&ana(), submit("smuggler", json!({})), None).await.unwrap_err();
+    assert!(refused.to_string().contains("only the planner `model` calls it"), "{refused}");
 }

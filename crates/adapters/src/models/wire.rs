@@ -1,6 +1,7 @@
 //! The formats that providers speak. Each is a function to a request body and a reader of the streamed answer.
 
 mod anthropic;
+mod chat;
 mod gemini;
 mod ollama;
 mod openai;

@@ -15,6 +15,9 @@ use super::{Subject, World, list, meant};
 /// The kinds of artifacts (`agent.artifacts`).
 const ARTIFACTS: &[&str] = &["file", "diff", "output", "report", "log"];
 
+/// The operation that the planner `model` asks models with.
+const MODEL_CALL: &str = "model.call";
+
 pub(super) fn check(subject: &mut Subject<'_>, agent: &Agent, world: &World<'_>) {
     limits(subject, agent);
     budget(subject, agent);
@@ -24,6 +27,11 @@ pub(super) fn check(subject: &mut Subject<'_>, agent: &Agent, world: &World<'_>)
             let finding = Finding::error("named-twice", format!("the tool {} is named twice", tool.operation));
             subject.at(&format!("/tools/{index}/operation"), finding.help("Keep one of the two"));
         }
+    }
+    for (index, _) in agent.tools.iter().enumerate().filter(|(_, tool)| &*tool.operation.key == MODEL_CALL) {
+        let finding = Finding::error("not-a-tool", "a model is asked by the planner `model`, not as a tool");
+        let help = "Remove it, and say `planner: { kind: model, ... }`";
+        subject.at(&format!("/tools/{index}/operation"), finding.help(help));
     }
     for (pointer, call) in calls(agent) {
         self::call(subject, &pointer, call, agent, world);

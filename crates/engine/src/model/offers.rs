@@ -34,12 +34,11 @@ enum Kind {
 }
 
 impl Abilities {
-    /// The agent's tools, except the one that asks models, and what it may do beside.
+    /// The agent's tools, and what it may do beside.
     pub(crate) fn new(tools: &[ReadyTool], may: May) -> Self {
         let mut made = Self { offers: Vec::new(), wants: Vec::new(), schemas: Vec::new() };
         let mut taken: BTreeSet<String> = [ASK.to_owned(), KEEP.to_owned()].into();
-        for (place, tool) in tools.iter().enumerate().filter(|(_, tool)| &*tool.terms.operation.key != super::OPERATION)
-        {
+        for (place, tool) in tools.iter().enumerate() {
             let contract = tool.bound.contract();
             let description = contract.meta.description.clone();
             let name = name(&contract.meta.key, &mut taken);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Transcript, fit::fit, spell::PREAMBLE};
 use crate::{
     agent::{ReadyAgent, ReadyModel},
-    ports::{Message, ModelReply, ModelRequest},
+    ports::{ModelReply, ModelRequest},
     rules::Facts,
     work::Work,
 };
@@ -19,24 +19,15 @@ pub(super) struct Asked {
     model: ModelName,
     #[serde(default)]
     parameters: ModelParameters,
-    #[serde(default)]
-    instructions: String,
-    #[serde(default)]
-    messages: Vec<Message>,
-    #[serde(default)]
-    output: Option<Value>,
 }
 
 /// The whole request of a step that asks a model.
 pub(crate) fn request_of(work: &Work, arguments: &[u8]) -> Result<(ModelName, ModelRequest), String> {
     let asked: Asked = serde_json::from_slice(arguments).map_err(|error| format!("the arguments: {error}"))?;
-    match (&work.agent.model, &work.transcript) {
-        (Some(model), Some(transcript)) => whole(&work.agent, model, transcript, &work.facts, asked),
-        _ => {
-            let Asked { model, parameters, instructions, messages, output } = asked;
-            Ok((model, ModelRequest { instructions, messages, tools: Vec::new(), parameters, output }))
-        }
-    }
+    let (Some(model), Some(transcript)) = (&work.agent.model, &work.transcript) else {
+        return Err("no model decides in this run".to_owned());
+    };
+    whole(&work.agent, model, transcript, &work.facts, asked)
 }
 
 /// The request with everything that was said before.

@@ -4,10 +4,10 @@
 mod answer;
 
 use affiant_contract::Reasoning;
-use affiant_engine::ports::{Message, ModelRequest, Part, Speaker};
+use affiant_engine::ports::{Message, Part};
 use serde_json::{Map, Value, json};
 
-use super::{super::frames::Framing, Asked, Reader, Wire, names, object, openai::effort, set, spoken, texts};
+use super::{super::frames::Framing, Asked, Reader, Wire, chat, names, object, openai::effort, set, spoken, texts};
 
 /// The format of thoughts that are sent back as words.
 const WORDS: &str = "ollama";
@@ -27,8 +27,8 @@ impl Wire for Ollama {
         let mut body = Map::new();
         body.insert("model".into(), json!(model));
         body.insert("stream".into(), json!(true));
-        body.insert("messages".into(), messages(request));
-        set(&mut body, "tools", tools(request));
+        body.insert("messages".into(), chat::messages(request, user, assistant));
+        set(&mut body, "tools", chat::tools(request));
         body.insert("options".into(), json!(options));
         // A conversation that does not fit is refused with words, not cut in silence.
         body.insert("truncate".into(), json!(false));
@@ -61,31 +61,6 @@ fn think(model: &str, reasoning: Reasoning) -> Value {
     }
 }
 
-fn tools(request: &ModelRequest) -> Option<Value> {
-    let tools = request.tools.iter();
-    let tools: Vec<Value> = tools
-        .map(|tool| {
-            let (name, description, parameters) = (&tool.name, &tool.description, &tool.input);
-            json!({ "type": "function", "function": { "name": name, "description": description, "parameters": parameters } })
-        })
-        .collect();
-    (!tools.is_empty()).then(|| json!(tools))
-}
-
-fn messages(request: &ModelRequest) -> Value {
-    let mut messages = Vec::new();
-    if !request.instructions.is_empty() {
-        messages.push(json!({ "role": "system", "content": request.instructions }));
-    }
-    for message in &request.messages {
-        match message.from {
-            Speaker::User => messages.extend(user(message)),
-            Speaker::Model => messages.push(assistant(message)),
-        }
-    }
-    json!(messages)
-}
-
 fn user(message: &Message) -> Vec<Value> {
     let results = message.parts.iter().filter_map(|part| match part {
         Part::Result { name, content, error, .. } => {
@@ -101,7 +76,7 @@ fn user(message: &Message) -> Vec<Value> {
     said
 }
 
-fn assistant(message: &Message) -> Value {
+fn assistant(message: &Message) -> Option<Value> {
     let mut said = json!({ "role": "assistant", "content": texts(&message.parts) });
     let mut calls = Vec::new();
     for part in &message.parts {
@@ -118,5 +93,5 @@ fn assistant(message: &Message) -> Value {
     if !calls.is_empty() {
         said["tool_calls"] = json!(calls);
     }
-    said
+    Some(said)
 }

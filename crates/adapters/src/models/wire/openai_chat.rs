@@ -3,10 +3,10 @@
 
 mod answer;
 
-use affiant_engine::ports::{Message, ModelRequest, Part, Speaker};
+use affiant_engine::ports::{Message, Part};
 use serde_json::{Map, Value, json};
 
-use super::{Asked, Reader, Wire, is_strict, object, openai::effort, set, spoken, texts};
+use super::{Asked, Reader, Wire, chat, is_strict, object, openai::effort, set, spoken, texts};
 
 /// The format of thoughts that a server wants back as words; the value names the field.
 const WORDS: &str = "openai-chat";
@@ -26,8 +26,8 @@ impl Wire for OpenaiChat {
         body.insert("model".into(), json!(model));
         body.insert("stream".into(), json!(true));
         body.insert("stream_options".into(), json!({ "include_usage": true }));
-        body.insert("messages".into(), messages(request));
-        set(&mut body, "tools", tools(request));
+        body.insert("messages".into(), chat::messages(request, user, assistant));
+        set(&mut body, "tools", chat::tools(request));
         body.insert(limit.into(), json!(parameters.max_tokens));
         set(&mut body, "temperature", parameters.temperature.map(|it| json!(it)));
         set(&mut body, "reasoning_effort", parameters.reasoning.map(|it| json!(effort(it))));
@@ -43,31 +43,6 @@ impl Wire for OpenaiChat {
 fn format(schema: &Value) -> Value {
     let strict = is_strict(schema);
     json!({ "type": "json_schema", "json_schema": { "name": "answer", "schema": schema, "strict": strict } })
-}
-
-fn tools(request: &ModelRequest) -> Option<Value> {
-    let tools = request.tools.iter();
-    let tools: Vec<Value> = tools
-        .map(|tool| {
-            let (name, description, parameters) = (&tool.name, &tool.description, &tool.input);
-            json!({ "type": "function", "function": { "name": name, "description": description, "parameters": parameters } })
-        })
-        .collect();
-    (!tools.is_empty()).then(|| json!(tools))
-}
-
-fn messages(request: &ModelRequest) -> Value {
-    let mut messages = Vec::new();
-    if !request.instructions.is_empty() {
-        messages.push(json!({ "role": "system", "content": request.instructions }));
-    }
-    for message in &request.messages {
-        match message.from {
-            Speaker::User => messages.extend(user(message)),
-            Speaker::Model => messages.extend(assistant(message)),
-        }
-    }
-    json!(messages)
 }
 
 fn user(message: &Message) -> Vec<Value> {
