@@ -1,6 +1,7 @@
 //! Measurements. Each is a file in `benches/results/`; numbers in the README come from there.
 
 mod cold;
+mod followers;
 mod large;
 mod micro;
 mod models;
@@ -11,16 +12,18 @@ use std::fs;
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use crate::sh;
+use crate::{crash, sh};
 
 /// A measurement: its name, what it answers, and how it is taken.
 type Bench = (&'static str, &'static str, fn() -> Result<Value>);
 
 const BENCHES: &[Bench] = &[
     ("runs", "runs and steps per second, latency, bytes per event, beside a bare floor", runs::run),
+    ("crash", "a thousand kills of the server under load: what was lost, and how soon it was ready", crash::measure),
     ("cold", "a cold start: time until ready, memory", cold::run),
     ("large", "a store with 100,000 finished and 10,000 waiting runs", large::run),
     ("long", "one run of 10,000 steps", large::long),
+    ("followers", "one run followed by nobody and by a thousand", followers::run),
     ("try", "`affiant try --yes` on a repository with 1,000 commits", cold::try_it),
     ("contracts", "a start with 1,000 user contracts", cold::contracts),
     ("models", "runs with a model: overhead of a step, memory of a thousand conversations", models::run),

@@ -28,7 +28,8 @@ cargo xtask TASK
 
   test [--only NAME]     everything CI runs: format, lints, tests, rendered files, judges, crash harness
   generate [--check]     render surfaces/ from the contracts; with --check, fail when they are stale
-  crash [--kills N]      kill the real server N times under load and account for every run and effect;
+  crash [--kills N] [--program FILE]
+                         kill the real server N times under load and account for every run and effect;
                          with --model, while its runs talk to a model, and account for every call
   erasure [--subjects N] [--events N]
                          erase people from the real server, and look for them in every file and bundle
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
             if args.iter().any(|arg| arg == "--model") {
                 crash::minds::run(kills.unwrap_or(20))
             } else {
-                crash::run(kills.unwrap_or(50))
+                crash::run(kills.unwrap_or(50), option(&args, "--program"))
             }
         }
         Some("erasure") => erasure::run(&args[1..]),

@@ -23,7 +23,7 @@ const STEPS: &[Step] = &[
     ("schemathesis", judges::schemathesis),
     ("accessibility", judges::accessibility),
     ("first-run", judges::first_run),
-    ("crash", || crash::run(50)),
+    ("crash", || crash::run(50, None)),
     ("crash-model", || crash::minds::run(20)),
     ("foreign", judges::foreign),
     ("record", record::judged),
