@@ -240,6 +240,7 @@ fn services(engine: &Arc<Engine>, keyring: &Arc<Keyring>) -> Services {
             "bench",
         ),
         desk: Arc::default(),
+        codes: Arc::default(),
         stop: CancellationToken::new(),
         facts: Arc::new(facts),
     }

@@ -3,8 +3,7 @@
 //! Every page is rendered when it is asked for, from the registry, and needs no script. Reference pages exist as HTML,
 //! as Markdown and as JSON. Nothing here calls an operation.
 
-pub(crate) mod assets;
-mod forms;
+pub(crate) mod forms;
 mod guide;
 mod llms;
 mod lookup;
@@ -26,6 +25,7 @@ use crate::render::{
     openapi,
     reference::{error_index, error_page, html, index, markdown, page, page_markdown},
 };
+pub(crate) use lookup::pairs as sent;
 use lookup::{Format, Found};
 
 struct Docs {
@@ -37,7 +37,6 @@ struct Docs {
 /// The pages below `/docs` and `/forms`, `/openapi.json` and `/llms.txt`.
 pub fn router(registry: Arc<Registry>) -> Router {
     Router::new()
-        .route("/", get(async || redirect("/docs")))
         .route("/docs/", get(async || redirect("/docs")))
         .route("/docs", get(async |State(docs): State<Arc<Docs>>| docs.guide("index")))
         .route("/docs/reference", get(async |State(docs): State<Arc<Docs>>| docs.index(Format::Html)))
@@ -45,7 +44,6 @@ pub fn router(registry: Arc<Registry>) -> Router {
         .route("/docs/reference/{feature}/{*contract}", get(reference))
         .route("/docs/errors", get(async |State(docs): State<Arc<Docs>>| docs.errors(Format::Html)))
         .route("/docs/errors/{code}", get(error))
-        .route("/docs/assets/{name}", get(async |Path(name): Path<String>| assets::serve(&name)))
         .route("/docs/{page}", get(guide))
         .route("/forms/{key}", get(form).post(filled))
         .route("/openapi.json", get(async |State(docs): State<Arc<Docs>>| docs.openapi()))

@@ -15,6 +15,7 @@ pub mod providers;
 pub mod record;
 pub mod server;
 pub mod services;
+pub mod sessions;
 pub mod subjects;
 pub mod webhooks;
 pub mod wire;
@@ -38,6 +39,7 @@ pub fn all(services: &Services) -> Handlers {
         .and(providers::handlers(services))
         .and(record::handlers(services))
         .and(server::handlers(services))
+        .and(sessions::handlers(services))
         .and(subjects::handlers(services))
         .and(webhooks::handlers(services))
         .and(workspace::handlers(services))

@@ -1,5 +1,6 @@
 //! How is it reached? The gateway, REST, events, MCP descriptions, command line and reference.
 
+mod assets;
 pub mod auth;
 pub mod cli;
 pub mod docs;
@@ -13,6 +14,7 @@ pub mod problem;
 mod ratelimit;
 pub mod render;
 pub mod rest;
+pub mod studio;
 pub mod tiles;
 mod visible;
 

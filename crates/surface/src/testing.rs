@@ -214,6 +214,7 @@ impl World {
             check: Arc::new(FakeCheck),
             sealer: Sealer::new(engine.clone(), Arc::new(MemoryLogFiles::default()), "affiant.test"),
             desk: Arc::default(),
+            codes: Arc::default(),
             stop: CancellationToken::new(),
             facts: Arc::new(facts),
         };

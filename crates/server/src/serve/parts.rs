@@ -23,7 +23,7 @@ use affiant_surface::{
         services::{Facts, Folder, StorageKind},
         workspace,
     },
-    health, rest, tiles,
+    health, rest, studio, tiles,
 };
 use axum::Router;
 use tokio_util::sync::CancellationToken;
@@ -120,6 +120,7 @@ pub async fn put_together(
         check: models,
         sealer: sealer.clone(),
         desk: Arc::default(),
+        codes: Arc::default(),
         stop: stop.clone(),
         facts: Arc::new(facts(wanted, config, url, &*clock)),
     };
@@ -138,7 +139,8 @@ pub async fn put_together(
     };
     let gateway = gateway::Gateway::new(parts).map_err(|error| internal(&error))?;
     let tiles = tiles::router(sealer.clone(), opened.store.clone());
-    let pages = docs::router(registry).merge(health::router(opened.store)).merge(tiles);
+    let studio = studio::router(gateway.clone(), services.clone());
+    let pages = docs::router(registry).merge(studio).merge(health::router(opened.store)).merge(tiles);
     let hosts = rest::Hosts { names: config.hosts.clone(), ..rest::Hosts::default() };
     let settings = rest::Settings { hosts, max_body: config.body_limit, ..rest::Settings::default() };
     let router = rest::router(gateway.clone(), services.clone(), settings, pages);

@@ -184,6 +184,7 @@ fn access() -> Vec<Row> {
         admin("key.create@1.0.0", |it| json!({ "name": it.name }), SUCCEEDS)
             .wrong(|_| json!({ "name": "late", "expiresAt": "2020-01-01T00:00:00Z" }), INVALID),
         admin("key.list@1.0.0", nothing, SUCCEEDS),
+        user("session.create@1.0.0", nothing, SUCCEEDS),
         admin("key.revoke@1.0.0", |it| json!({ "keyId": it.key }), "404 key-not-found")
             .wrong(|_| json!({ "keyId": "key_none" }), "404 key-not-found"),
         admin("workspace.allow@1.0.0", |it| json!({ "path": it.fresh }), SUCCEEDS)

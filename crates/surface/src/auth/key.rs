@@ -136,6 +136,9 @@ pub struct KeyRecord {
     /// When it was taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Timestamp>,
+    /// Whether a browser holds it, in a cookie.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub session: bool,
 }
 
 /// Why a key that exists does not work.
@@ -173,7 +176,23 @@ impl KeyRecord {
             created_by: new.created_by,
             expires_at: new.expires,
             revoked_at: None,
+            session: false,
         }
+    }
+
+    /// A fresh key for the browser of somebody who is known: theirs in everything, until it ends.
+    pub fn session(who: &Principal, now: Timestamp, expires: Timestamp, chance: &dyn Chance) -> (Token, Self) {
+        let new = NewKey {
+            tenant: who.tenant.clone(),
+            principal: who.id.clone(),
+            kind: who.kind,
+            role: who.role,
+            label: Some("browser".to_owned()),
+            expires: Some(expires),
+            created_by: who.id.clone(),
+        };
+        let (token, record) = Self::make(new, now, chance);
+        (token, Self { session: true, ..record })
     }
 
     /// Whether this text is the key, and the key works now. The comparison takes the same time wherever the two

@@ -47,6 +47,7 @@ pub(crate) const SHORTCUTS: &[(&str, &[&str], &str)] = &[
     ("watch", &["run", "watch"], "Follow a run"),
     ("approve", &["approval", "approve"], "Approve exactly the bytes that are shown"),
     ("verify", &["audit", "verify"], "Check a bundle without any server"),
+    ("open", &["session", "open"], "Open Studio in the browser, signed in"),
 ];
 
 /// The command line without any command.

@@ -28,6 +28,7 @@ mod output;
 mod provider;
 mod run;
 mod server;
+mod session;
 mod snapshots;
 mod stream;
 mod terminal;
@@ -57,6 +58,7 @@ pub const NOUNS: &[&Noun] = &[
     &access::WORKSPACES,
     &access::KEYS,
     &access::WEBHOOKS,
+    &session::NOUN,
     &server::NOUN,
 ];
 

@@ -85,7 +85,7 @@ pub(super) fn version(query: &str) -> Option<String> {
 }
 
 /// The fields of a form that was sent.
-pub(super) fn pairs(body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
+pub(crate) fn pairs(body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
     let text = std::str::from_utf8(body).map_err(|_| Refusal::plain("invalid-encoding"))?;
     query::pairs(text)
 }

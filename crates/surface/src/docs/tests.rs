@@ -17,7 +17,7 @@ struct Answer {
     body: String,
 }
 
-static PAGES: LazyLock<Router> = LazyLock::new(|| router(Arc::new(registry())));
+static PAGES: LazyLock<Router> = LazyLock::new(|| router(Arc::new(registry())).merge(crate::assets::router()));
 
 async fn send(request: Request<Body>) -> Answer {
     let response = PAGES.clone().oneshot(request).await.unwrap();

@@ -108,6 +108,7 @@ fn text(schema: &Schema) -> Value {
         "2026-11-22T15:02:11.204Z",
         "https://example.com/x",
         "x.y",
+        "/studio/runs",
     ];
     let fits = |candidate: &&&str| validate_schema(schema, &json!(candidate)).is_ok();
     let fit = candidates.iter().find(fits).unwrap_or_else(|| panic!("no sample text satisfies {schema}"));

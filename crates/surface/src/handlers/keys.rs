@@ -214,9 +214,11 @@ async fn revoke(services: Arc<Services>, context: Context, input: RevokeInput) -
         return Ok(RevokeOutput { key_id: record.id.clone(), revoked_at: revoked.into() });
     }
     let works = |other: &&Arc<KeyRecord>| {
-        other.id != record.id && other.principal.role == Role::Admin && status_of(other, now) == KeyStatus::Active
+        let lasting = !other.session && other.principal.role == Role::Admin;
+        other.id != record.id && lasting && status_of(other, now) == KeyStatus::Active
     };
-    if status_of(record, now) == KeyStatus::Active
+    if !record.session
+        && status_of(record, now) == KeyStatus::Active
         && record.principal.role == Role::Admin
         && !keys.iter().any(|other| works(&other))
     {

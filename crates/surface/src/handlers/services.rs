@@ -14,7 +14,7 @@ use affiant_journal::{RunId, TenantId, Timestamp};
 
 use tokio_util::sync::CancellationToken;
 
-use super::agent::Desk;
+use super::{agent::Desk, sessions::Codes};
 use crate::{auth::Keyring, gateway::Recorder, problem::Refusal};
 
 /// What the handlers work with.
@@ -48,6 +48,8 @@ pub struct Services {
     pub sealer: Arc<Sealer>,
     /// Bundles that wait to be fetched.
     pub desk: Arc<Desk>,
+    /// Codes that sign a browser in.
+    pub codes: Arc<Codes>,
     /// Fires when the server stops, so that nobody waits any longer.
     pub stop: CancellationToken,
     /// What this server says of itself.

@@ -21,6 +21,24 @@ pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, Refusal> {
         .collect()
 }
 
+/// Pairs as a query string.
+pub(crate) fn encode(pairs: &[(&str, &str)]) -> String {
+    let pairs = pairs.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+/// A text with a percent escape for every byte that could mean something in an address.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => escaped.push(char::from(byte)),
+            _ => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped
+}
+
 /// A text without its percent escapes.
 ///
 /// # Errors
@@ -59,6 +77,12 @@ mod tests {
             Ok(pairs) => format!("{pairs:?}"),
             Err(refusal) => refusal.code().to_owned(),
         }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let written = encode(&[("q", "status:failed & +%ü"), ("", "a=b")]);
+        assert_eq!(says(&written), r#"[("q", "status:failed & +%ü"), ("", "a=b")]"#);
     }
 
     #[test]

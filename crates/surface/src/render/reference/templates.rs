@@ -6,13 +6,19 @@ use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, Value
 use serde::Serialize;
 
 use super::{pretty::pretty, yaml};
-use crate::{docs::assets, render::schema::each};
+use crate::{assets, render::schema::each, rest::query, studio::words, visible::safe};
 
-static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+static TEMPLATES: LazyLock<Environment<'static>> =
+    LazyLock::new(|| environment(SOURCES, UndefinedBehavior::SemiStrict));
+
+/// Replies leave out what they have nothing to say about, so on Studio's pages what is absent is empty.
+static STUDIO: LazyLock<Environment<'static>> = LazyLock::new(|| environment(PAGES, UndefinedBehavior::Chainable));
+
+fn environment(sources: &[(&'static str, &'static str)], undefined: UndefinedBehavior) -> Environment<'static> {
     let mut templates = Environment::new();
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     templates.set_syntax(syntax.expect("the usual delimiters do not clash"));
-    templates.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    templates.set_undefined_behavior(undefined);
     templates.set_auto_escape_callback(|name| match name.rsplit_once('.') {
         Some((_, "html")) => AutoEscape::Html,
         _ => AutoEscape::None,
@@ -31,14 +37,25 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     templates.add_filter("undescribed", undescribed);
     templates.add_filter("compact", compact);
     templates.add_filter("yaml", |value: &Value| yaml::yaml(&json(value)));
-    templates.add_global("stylesheet", assets::stylesheet());
-    templates.add_global("icon", assets::icon());
+    templates.add_filter("state", |status: &str| words::state(status).0);
+    templates.add_filter("sign", |status: &str| words::state(status).1);
+    templates.add_filter("tail", words::tail);
+    templates.add_filter("took", words::took);
+    templates.add_filter("size", words::size);
+    templates.add_filter("exact", |text: &str| {
+        let mut html = String::with_capacity(text.len() + 16);
+        escape(text, &mut html);
+        Value::from_safe_string(html)
+    });
+    templates.add_filter("segment", |text: &str| query::escape(text));
+    templates.add_global("stylesheet", assets::path("docs", "css"));
+    templates.add_global("icon", assets::path("icon", "svg"));
     templates.add_global("release", env!("CARGO_PKG_VERSION"));
-    for (name, source) in SOURCES {
+    for (name, source) in sources {
         templates.add_template(name, source).expect("every template is rendered by a test");
     }
     templates
-});
+}
 
 macro_rules! sources {
     ($($name:literal)*) => { &[$(($name, include_str!(concat!("../../../templates/", $name)))),*] };
@@ -51,6 +68,12 @@ const SOURCES: &[(&str, &str)] = sources! {
     "errors.html" "errors.md" "error.html" "error.md"
     "guide.html" "form.html" "missing.html"
     "audit.html" "audit.macros.html" "audit.md"
+};
+
+const PAGES: &[(&str, &str)] = sources! {
+    "studio/layout.html" "studio/macros.html" "studio/run.head.html"
+    "studio/sign-in.html" "studio/again.html" "studio/problem.html" "studio/welcome.html"
+    "studio/runs.html" "studio/run.html" "studio/approvals.html" "studio/approval.html" "studio/agents.html"
 };
 
 /// A template for HTML. `facts` are its variables. Tables name their roles, because on a narrow page their cells are
@@ -85,6 +108,11 @@ fn contents(page: &str) -> String {
     format!(
         "<nav class=\"contents\" aria-labelledby=\"contents\"><h2 id=\"contents\">On this page</h2><ol>{list}</ol></nav>"
     )
+}
+
+/// A page of Studio.
+pub(crate) fn studio(template: &str, facts: &impl Serialize) -> Result<String, minijinja::Error> {
+    STUDIO.get_template(template)?.render(Serde(facts))
 }
 
 /// A template for Markdown, with at most one empty line between two others. Code stays as it is.
@@ -131,12 +159,13 @@ fn render(template: &str, facts: &impl Serialize) -> String {
     template.render(Serde(facts)).unwrap_or_else(|error| panic!("a template failed: {error:#}"))
 }
 
-/// As the library writes values, but for a slash, which needs no escape and stands in every link.
+/// As the library writes values, but for a slash, which needs no escape and stands in every link, and for what hides in
+/// a text, which is made visible.
 fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), minijinja::Error> {
     match value.as_str() {
         Some(text) if *state.auto_escape() == AutoEscape::Html && !value.is_safe() => {
             let mut html = String::with_capacity(text.len() + 16);
-            escape(text, &mut html);
+            escape(&safe(text), &mut html);
             Ok(out.write_str(&html)?)
         }
         _ => minijinja::escape_formatter(out, state, value),

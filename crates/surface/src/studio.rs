@@ -1,0 +1,68 @@
+//! Studio: what a server does, for people, in a browser.
+//!
+//! Studio knows nothing that the operations do not say. A page asks the gateway with the viewer's own key, as any other
+//! client does, and shows the replies; what a page shows is at the same address with `.json` behind it as well. What
+//! changes something is a form that is sent with a token of its own; a GET never decides anything.
+
+mod agents;
+mod approvals;
+mod ask;
+mod find;
+mod format;
+mod page;
+mod run;
+mod runs;
+mod session;
+mod sign;
+pub(crate) mod words;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::Request,
+    response::Response,
+    routing::{get, post},
+};
+use tower::{ServiceExt as _, service_fn};
+
+use crate::{assets, gateway::Gateway, handlers::Services};
+
+/// What every page has at hand.
+pub(crate) struct Studio {
+    gateway: Arc<Gateway>,
+    services: Services,
+}
+
+/// The pages below `/studio`.
+pub fn router(gateway: Arc<Gateway>, services: Services) -> Router {
+    let pages = Router::new()
+        .route("/", get(runs::home))
+        .route("/sign-in", get(sign::page).post(sign::with_key))
+        .route("/enter", get(sign::with_code))
+        .route("/sign-out", post(sign::out))
+        .route("/runs", get(runs::list))
+        .route("/runs/{run}", get(run::timeline))
+        .route("/runs/{run}/cancel", post(run::cancel))
+        .route("/runs/{run}/retry", post(run::retry))
+        .route("/approvals", get(approvals::list))
+        .route("/approvals/{approval}", get(approvals::one).post(approvals::decide))
+        .route("/agents", get(agents::list))
+        .route("/go", get(find::search))
+        .route("/go/{id}", get(find::go))
+        .fallback(page::nowhere)
+        .with_state(Arc::new(Studio { gateway, services }));
+    // The end of an address says in which format a page is wanted, and no route needs to know of it.
+    let pages = service_fn(move |request: Request| {
+        let pages = pages.clone();
+        async move { pages.oneshot(format::taken_off(request)).await }
+    });
+    let home = get(async || axum::response::Redirect::temporary("/studio"));
+    Router::new().route("/", home).nest_service("/studio", pages).merge(assets::router())
+}
+
+/// What a page makes of a request: its response, or the page that says why there is none.
+type Shown = Result<Response, page::Halt>;
+
+#[cfg(test)]
+mod tests;
