@@ -16,6 +16,7 @@ mod judges;
 mod load;
 mod mcp;
 mod needs;
+mod providers;
 mod record;
 mod server;
 mod sh;

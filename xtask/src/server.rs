@@ -26,11 +26,17 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the server on this data folder, in this project folder, and waits until it is ready.
     pub(crate) fn start(affiant: &Path, data: &Path, project: &Path) -> Result<Self> {
+        Self::start_with(affiant, data, project, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    pub(crate) fn start_with(affiant: &Path, data: &Path, project: &Path, env: &[(&str, &str)]) -> Result<Self> {
         fs::create_dir_all(data)?;
         let began = Instant::now();
         let log = fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log"))?;
         let mut command = sh::program(affiant);
         command.args(["server", "serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data).current_dir(project);
+        command.envs(env.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().context("cannot start the server")?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped above")).read_line(&mut line)?;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::{canaries, crash, erasure, generate, judges, mcp, option, record, sh};
+use crate::{canaries, crash, erasure, generate, judges, mcp, option, providers, record, sh};
 
 /// A step: its name, and what it does.
 type Step = (&'static str, fn() -> Result<()>);
@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     ("record", record::judged),
     ("canaries", canaries::run),
     ("mcp", mcp::example_servers),
+    ("providers", providers::sdks),
     ("erasure", || erasure::run(&[])),
     ("dependencies", judges::dependencies),
 ];

@@ -34,9 +34,14 @@ pub(crate) struct Provider {
 impl Provider {
     /// Starts it with these arguments.
     pub(crate) fn start(args: &[&str]) -> Result<Self> {
+        Self::start_with(args, &[])
+    }
+
+    /// Starts it with these arguments, in this environment.
+    pub(crate) fn start_with(args: &[&str], env: &[(&str, &str)]) -> Result<Self> {
         sh::run(&mut sh::cargo(&["build", "--quiet", "--package", "provider"]))?;
         let mut command = sh::program(sh::target().join("debug/provider"));
-        command.args(args).stdout(Stdio::piped());
+        command.args(args).envs(env.iter().copied()).stdout(Stdio::piped());
         let mut child = command.spawn().context("cannot start the provider of models")?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped above")).read_line(&mut line)?;

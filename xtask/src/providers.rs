@@ -1,0 +1,117 @@
+//! Our provider of models is asked by the official SDKs of Anthropic and OpenAI, and then by runs of the real server: it
+//! speaks what the providers' own clients understand, and so do our runs.
+
+use std::{fs, path::Path, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::{
+    crash::minds::Provider,
+    http::Client,
+    needs,
+    server::{Server, scratch},
+    sh,
+};
+
+/// The key that the provider wants; a word for a test, and no secret.
+const KEY: &str = "sk-for-a-test";
+
+/// The formats that the SDKs and our runs have in common: kind of connection, where it begins at the provider's address,
+/// the path that a call must have come to.
+const FORMATS: [(&str, &str, &str); 3] = [
+    ("anthropic", "", "/v1/messages"),
+    ("openai", "/v1", "/v1/responses"),
+    ("openai-chat", "/v1", "/v1/chat/completions"),
+];
+
+/// Messages, streams, tools and refusals by the SDKs, then a run with a tool in each of the same formats.
+pub(crate) fn sdks() -> Result<()> {
+    let scripts = sh::root().join("scripts/providers");
+    let python = needs::python(&scripts.join("requirements.txt"))?;
+    let (folder, env) = (scratch("providers")?, [("PROVIDER_KEY", KEY)]);
+    let provider = Provider::start_with(&["--key-from-env", "PROVIDER_KEY"], &env)?;
+    let mut check = sh::program(python);
+    sh::run(check.arg(scripts.join("check.py")).env("PROVIDER_URL", &provider.url).envs(env))?;
+    project(&folder, &provider.url)?;
+    let server = Server::start_with(&sh::affiant()?, &folder.join("data"), &folder, &env)?;
+    let mut client = server.client()?;
+    FORMATS.iter().try_for_each(|format| asked_by_a_run(&mut client, &provider, format))
+}
+
+/// A connection and an agent for each format.
+fn project(folder: &Path, url: &str) -> Result<()> {
+    fs::create_dir_all(folder.join("agents"))?;
+    let table = |(kind, base, _): &(&str, &str, &str)| {
+        format!("[providers.{kind}]\nkind = \"{kind}\"\nbase_url = \"{url}{base}\"\nkey = \"env:PROVIDER_KEY\"\n")
+    };
+    fs::write(folder.join("affiant.toml"), FORMATS.iter().map(table).collect::<String>())?;
+    for (kind, ..) in FORMATS {
+        fs::write(folder.join(format!("agents/asks-{kind}-1.0.0.yaml")), AGENT.replace("KIND", kind))?;
+    }
+    Ok(())
+}
+
+/// A run asks, has a tool called, is told what that gave, and ends; the provider saw two calls at the format's path.
+fn asked_by_a_run(client: &mut Client, provider: &Provider, (kind, _, path): &(&str, &str, &str)) -> Result<()> {
+    let turns = json!([
+        { "text": "I look.", "calls": [{ "name": "tool_echo", "arguments": { "value": "a lamp" } }] },
+        { "text": "Seen: {results}" },
+    ]);
+    let before = calls(provider, path)?;
+    let body = json!({ "agentKey": format!("asks-{kind}"), "prompt": format!("script: {turns}"), "mode": "wait" });
+    let reply = client.post("/agent/run/v1.1.0", &body.to_string())?.json()?;
+    let run = reply["runId"].as_str().with_context(|| format!("no run with {kind}: {reply}"))?.to_owned();
+    let row = ended(client, &run)?;
+    ensure!(row["status"] == "completed", "the run with {kind} ended so: {row}");
+    let audit = client.get("/agent/audit/v1.0.0", &format!("runId={run}"))?.json()?;
+    ensure!(audit["result"].to_string().contains("a lamp"), "{kind}: the tool's result did not come back: {audit}");
+    let seen = calls(provider, path)? - before;
+    ensure!(seen == 2, "{kind}: the provider was asked {seen} times at {path} instead of twice");
+    println!("   a run asked {kind} at {path} and had a tool called");
+    Ok(())
+}
+
+fn ended(client: &mut Client, run: &str) -> Result<Value> {
+    for _ in 0..300 {
+        let page = client.get("/agent/status/v1.1", &format!("runId={run}"))?.json()?;
+        let row = &page["runs"][0];
+        if ["completed", "failed", "cancelled"].iter().any(|word| row["status"] == *word) {
+            return Ok(row.clone());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    anyhow::bail!("run {run} does not end")
+}
+
+/// How many calls to this path the provider has seen.
+fn calls(provider: &Provider, path: &str) -> Result<usize> {
+    let mut client = Client::connect(provider.url.trim_start_matches("http://"))?;
+    let book = client.get("/calls", "")?.json()?;
+    let calls = book["calls"].as_array().context("the provider has no book of calls")?;
+    Ok(calls.iter().filter(|call| call["outcome"] == "begun" && call["path"] == path).count())
+}
+
+const AGENT: &str = "\
+kind: agent
+key: asks-KIND
+version: 1.0.0
+title: Asks by KIND
+description: Does what its model says.
+goal: Show that a run and the official SDK ask the same server.
+context: Runs only in the tests.
+domain: test
+owners: [harness]
+tags: [test]
+stability: experimental
+input:
+  type: object
+  additionalProperties: false
+tools:
+  - operation: tool.echo@1.0.0
+limits: { steps: 20 }
+planner:
+  kind: model
+  model: KIND/small
+  instructions: Do what you are told.
+";
