@@ -15,6 +15,7 @@ mod http;
 mod judges;
 mod load;
 mod mcp;
+mod misbehave;
 mod needs;
 mod providers;
 mod record;
@@ -32,6 +33,8 @@ cargo xtask TASK
   crash [--kills N] [--program FILE]
                          kill the real server N times under load and account for every run and effect;
                          with --model, while its runs talk to a model, and account for every call
+  misbehave [--runs N] [--seed N]
+                         runs that ask a provider of models which refuses, breaks off and hangs by chance
   erasure [--subjects N] [--events N]
                          erase people from the real server, and look for them in every file and bundle
   fuzz [TARGET] [--seconds N]
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
                 crash::run(kills.unwrap_or(50), option(&args, "--program"))
             }
         }
+        Some("misbehave") => misbehave::run(&args[1..]),
         Some("erasure") => erasure::run(&args[1..]),
         Some("fuzz") => fuzz::run(&args[1..]),
         Some("bench") => bench::run(&args[1..]),

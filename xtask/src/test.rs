@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::{canaries, crash, erasure, generate, judges, mcp, option, providers, record, sh};
+use crate::{canaries, crash, erasure, generate, judges, mcp, misbehave, option, providers, record, sh};
 
 /// A step: its name, and what it does.
 type Step = (&'static str, fn() -> Result<()>);
@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
     ("first-run", judges::first_run),
     ("crash", || crash::run(50, None)),
     ("crash-model", || crash::minds::run(20)),
+    ("misbehave", || misbehave::asked(30, 1)),
     ("foreign", judges::foreign),
     ("record", record::judged),
     ("canaries", canaries::run),

@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 /// One request, or how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,15 @@ pub struct Call {
     pub path: String,
     /// The idempotency key that came with it.
     pub key: String,
+    /// Who asked: the beginning of the SHA-256 of the provider's key that came with it, in hex.
+    #[serde(default)]
+    pub who: String,
+    /// When it came, or ended: milliseconds since the provider began.
+    #[serde(default)]
+    pub at: u64,
+    /// For how many milliseconds a refusal told whoever asked to stay away.
+    #[serde(default)]
+    pub rest: u64,
     /// SHA-256 over its body, in hex.
     pub digest: String,
     /// How often this body had come, with this one.
@@ -27,15 +37,15 @@ pub struct Call {
     pub outcome: String,
 }
 
-#[derive(Default)]
+#[derive(Debug)]
 struct Kept {
     calls: Vec<Call>,
     attempts: HashMap<String, u64>,
     file: Option<File>,
+    began: Instant,
 }
 
 /// The book.
-#[derive(Default)]
 pub(crate) struct Ledger {
     kept: Mutex<Kept>,
 }
@@ -43,7 +53,8 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub(crate) fn open(path: Option<&Path>) -> std::io::Result<Self> {
         let file = path.map(|path| OpenOptions::new().create(true).append(true).open(path)).transpose()?;
-        Ok(Self { kept: Mutex::new(Kept { file, ..Kept::default() }) })
+        let (calls, attempts, began) = (Vec::new(), HashMap::new(), Instant::now());
+        Ok(Self { kept: Mutex::new(Kept { calls, attempts, file, began }) })
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
@@ -51,7 +62,7 @@ impl Ledger {
     }
 
     /// A request came.
-    pub(crate) fn begin(&self, path: &str, key: &str, digest: &str) -> Call {
+    pub(crate) fn begin(&self, path: &str, key: &str, who: &str, digest: &str) -> Call {
         let mut kept = self.kept();
         let attempt = kept.attempts.entry(digest.to_owned()).or_default();
         *attempt += 1;
@@ -61,6 +72,9 @@ impl Ledger {
             number,
             path: path.into(),
             key: key.into(),
+            who: who.into(),
+            at: 0,
+            rest: 0,
             digest: digest.into(),
             attempt,
             outcome: "begun".into(),
@@ -81,6 +95,7 @@ impl Ledger {
 
 impl Kept {
     fn write(&mut self, call: Call) {
+        let call = Call { at: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX), ..call };
         if let Some(file) = &mut self.file {
             let line = serde_json::to_string(&call).unwrap_or_default() + "\n";
             // A full disk is seen by whoever reads the file.

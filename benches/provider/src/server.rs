@@ -3,7 +3,7 @@
 mod handle;
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     io,
     net::SocketAddr,
     path::PathBuf,
@@ -64,8 +64,8 @@ pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     /// Troubles of the next requests, whichever they are.
     pub(crate) next: Mutex<VecDeque<Trouble>>,
-    /// Until when everybody was told to stay away, and since when.
-    pub(crate) rests: Mutex<Option<(Instant, Instant)>>,
+    /// Until when somebody was told to stay away, and since when, by who that is.
+    pub(crate) rests: Mutex<HashMap<String, (Instant, Instant)>>,
     pub(crate) early: AtomicU64,
     pub(crate) now: AtomicU64,
     pub(crate) most: AtomicU64,
@@ -113,7 +113,7 @@ impl Provider {
         self.shared.ledger.calls()
     }
 
-    /// How many requests came while everybody had been told to stay away, a quarter of a second for those under way
+    /// How many requests came while those who asked had been told to stay away, a quarter of a second for those under way
     /// not counted.
     pub fn early(&self) -> u64 {
         self.shared.early.load(Ordering::SeqCst)

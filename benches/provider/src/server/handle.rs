@@ -86,11 +86,19 @@ pub(super) fn list(shared: &Shared, headers: &HeaderMap, format: Format, models:
 
 /// What is said to somebody without the key. It repeats the key that was tried, as careless providers do.
 fn locked_out(shared: &Shared, headers: &HeaderMap) -> Option<String> {
-    let key = shared.options.key.as_deref()?;
+    let (key, tried) = (shared.options.key.as_deref()?, tried(headers));
+    (tried != key).then(|| format!("Incorrect API key provided: {tried}"))
+}
+
+/// The key that came with a request.
+fn tried(headers: &HeaderMap) -> &str {
     let field = |name: &str| headers.get(name)?.to_str().ok();
     let bearer = field("authorization").and_then(|it| it.strip_prefix("Bearer "));
-    let tried = field("x-api-key").or(field("x-goog-api-key")).or(bearer).unwrap_or_default();
-    (tried != key).then(|| format!("Incorrect API key provided: {tried}"))
+    field("x-api-key").or(field("x-goog-api-key")).or(bearer).unwrap_or_default()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn answer(
@@ -101,10 +109,10 @@ async fn answer(
     format: Format,
     asked: Option<(&str, bool)>,
 ) -> Response {
-    let digest: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
+    let (digest, who) = (hex(&Sha256::digest(body)), hex(&Sha256::digest(tried(headers))[..6]));
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
-    let call = shared.ledger.begin(path, key, &digest);
-    let ends = Ends::new(shared.clone(), call.clone());
+    let call = shared.ledger.begin(path, key, &who, &digest);
+    let mut ends = Ends::new(shared.clone(), call.clone());
     let refused = |status: u16, said: &str| {
         ends.end(&format!("refused {status}"));
         refuse(format, status, said, None)
@@ -121,8 +129,9 @@ async fn answer(
     }
     let turn = conversation.next(&shared.options.script);
     let trouble = trouble(&shared, &call, &turn);
-    if let Some(left) = resting(&shared) {
+    if let Some(left) = resting(&shared, &who) {
         let wait = Wait::Seconds(u32::try_from(left.as_secs()).unwrap_or(u32::MAX).saturating_add(1));
+        ends.told_to_wait(wait);
         ends.end("refused 429");
         return refuse(format, 429, "You were told to wait", Some(wait));
     }
@@ -130,7 +139,8 @@ async fn answer(
         Some(Trouble::Status(status, wait)) => {
             if let Some(wait) = wait {
                 let now = Instant::now();
-                *shared.rests.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, now + wait.time()));
+                shared.rests.lock().unwrap_or_else(PoisonError::into_inner).insert(who, (now, now + wait.time()));
+                ends.told_to_wait(wait);
             }
             ends.end(&format!("refused {status}"));
             refuse(format, status, "This went wrong on purpose", wait)
@@ -172,9 +182,9 @@ fn trouble(shared: &Shared, call: &Call, turn: &Turn) -> Option<Trouble> {
     options.troubles.get(which).copied().filter(|_| hit)
 }
 
-/// How long everybody is still to stay away. Who comes all the same is counted.
-fn resting(shared: &Shared) -> Option<Duration> {
-    let (since, until) = (*shared.rests.lock().unwrap_or_else(PoisonError::into_inner))?;
+/// How long this one is still to stay away. Who comes all the same is counted.
+fn resting(shared: &Shared, who: &str) -> Option<Duration> {
+    let (since, until) = *shared.rests.lock().unwrap_or_else(PoisonError::into_inner).get(who)?;
     let now = Instant::now();
     let left = until.checked_duration_since(now).filter(|left| !left.is_zero())?;
     if now.duration_since(since) > UNDER_WAY {
@@ -292,6 +302,11 @@ impl Ends {
         let now = shared.now.fetch_add(1, Ordering::SeqCst) + 1;
         shared.most.fetch_max(now, Ordering::SeqCst);
         Self { shared, call, told: std::cell::Cell::new(false) }
+    }
+
+    /// The refusal says how long to stay away.
+    fn told_to_wait(&mut self, wait: Wait) {
+        self.call.rest = u64::try_from(wait.time().as_millis()).unwrap_or(u64::MAX);
     }
 
     fn end(&self, outcome: &str) {
