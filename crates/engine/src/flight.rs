@@ -19,10 +19,14 @@ use crate::{
     work::{Work, asks_model},
 };
 
+/// How much longer than its limit a call of a model may take before it is stopped from outside.
+const OVERTIME: Duration = Duration::from_secs(1);
+
 /// Tells an attempt to stop.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Halt {
-    /// Its run is being cancelled. A call of a tool may end by itself; the run of an agent is cancelled too.
+    /// Its run is being cancelled. A call of a tool may end by itself; a call of a model, which changes nothing outside,
+    /// is broken off, and the run of an agent is cancelled too.
     pub(crate) gently: CancellationToken,
     /// It must end now.
     pub(crate) at_once: CancellationToken,
@@ -113,7 +117,7 @@ impl Engine {
         let job = work.jobs.get(&step).ok_or("its arguments are not at hand")?;
         let tool = work.agent.tool_named(&job.operation).ok_or("the agent has no such tool")?;
         if asks_model(run.operation(record)) {
-            return self.question(work, step, halt.at_once).map(|ask| Planned::Model(Box::new(ask)));
+            return self.question(work, step, halt.gently).map(|ask| Planned::Model(Box::new(ask)));
         }
         if let Some(child) = work.child(step, self.ports.clock.now(), halt.clone())? {
             return Ok(Planned::Child(Box::new(child)));
@@ -185,9 +189,10 @@ impl Engine {
             biased;
             ended = &mut asking => ended,
             () = cancel.cancelled() => self.broken_off(asking, "cancelled", "the call was stopped").await,
-            () = tokio::time::sleep(timeout) => {
+            // Whoever asks keeps the limit and knows best what took so long; this one is for those who do not.
+            () = tokio::time::sleep(timeout + OVERTIME) => {
                 cancel.cancel();
-                self.broken_off(asking, "timeout", "the model took too long").await
+                late(self.broken_off(asking, "timeout", "the model took too long").await)
             }
         };
         match ended {
@@ -224,6 +229,21 @@ impl Engine {
             Err(panicked) => Given::Nothing(panicked),
         }
     }
+}
+
+/// A call that was stopped because its time was up has not been cancelled by anybody.
+fn late(
+    ended: Result<Result<ModelReply, ModelFailure>, ToolFailure>,
+) -> Result<Result<ModelReply, ModelFailure>, ToolFailure> {
+    ended.map(|ended| {
+        ended.map_err(|failed| match &*failed.code {
+            "cancelled" => {
+                let (code, message) = ("timeout".into(), "the model took too long".into());
+                ModelFailure { code, message, retryable: true, ..failed }
+            }
+            _ => failed,
+        })
+    })
 }
 
 fn unanswered(failed: ModelFailure) -> ToolFailure {

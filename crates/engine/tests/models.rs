@@ -5,7 +5,7 @@ mod world;
 use std::{sync::Arc, time::Duration};
 
 use affiant_engine::{
-    Engine, Resolve,
+    Cancel, Engine, Resolve,
     ports::{Delta, ModelRequest, Part, Signature, Stop, ToolFailure},
 };
 use affiant_journal::{Body, Decision, RunId};
@@ -371,4 +371,43 @@ async fn an_agent_that_would_ask_a_model_as_a_tool_and_past_its_budget_does_not_
     let engine = world.boot();
     let refused = engine.submit(&ana(), submit("smuggler", json!({})), None).await.unwrap_err();
     assert!(refused.to_string().contains("only the planner `model` calls it"), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_a_run_breaks_its_call_of_a_model_off_and_keeps_what_that_used() {
+    let mut world = World::new(18);
+    world.brain.says(|_, _, _| words("too late"));
+    world.brain.thinks_for(Duration::from_secs(300));
+    let (engine, _stop, _) = world.serve();
+    let run = run(&engine, "thinker", steps(1)).await;
+    while world.brain.asked().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let began = tokio::time::Instant::now();
+    engine.cancel(&ana(), &run, Cancel::default()).await.unwrap();
+    world.until(&run, "cancelled").await;
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!(
+        world.story(&run).await,
+        "run.submitted run.claimed step.decided run.cancel_requested step.failed run.cancelled"
+    );
+    assert_eq!(engine.view(&ana(), &run).await.unwrap().run.usage.unwrap().tokens, 73);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_nobody_ends_in_time_is_late_and_not_cancelled_and_is_made_again() {
+    let mut world = World::new(19);
+    world.brain.says(|_, _, _| words("there"));
+    world.brain.thinks_for(Duration::from_secs(700));
+    let (engine, _stop, _) = world.serve();
+    let run = run(&engine, "thinker", steps(1)).await;
+    while world.brain.asked().len() < 2 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    world.brain.thinks_for(Duration::from_secs(1));
+    let codes = world.journal(&run).await.into_iter().filter_map(|event| match event.body {
+        Body::StepFailed(it) => Some((it.code.to_string(), it.retry_at.is_some(), it.usage.map(|usage| usage.tokens))),
+        _ => None,
+    });
+    assert_eq!(codes.collect::<Vec<_>>(), [("timeout".to_owned(), true, Some(73))]);
 }

@@ -45,6 +45,7 @@ impl Exchange<'_> {
         let patience = self.limits.patience.min(ask.timeout);
         let _place = self.lane.turn(patience).await.map_err(|rest| self.resting(rest))?;
         let begun = Instant::now();
+        draft.left = true;
         let first = timeout(self.limits.first, self.transport.send(&outgoing)).await;
         let incoming = first.unwrap_or_else(|_| Err(self.silent("did not answer", self.limits.first)))?;
         let name = &connection.name;

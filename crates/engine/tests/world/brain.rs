@@ -22,6 +22,7 @@ pub struct Brain {
     thought: Mutex<Option<Thought>>,
     asked: Mutex<Vec<(String, String, ModelRequest)>>,
     tries: Mutex<BTreeMap<String, usize>>,
+    pause: Mutex<Option<Duration>>,
 }
 
 impl Brain {
@@ -31,6 +32,11 @@ impl Brain {
         thought: impl Fn(&ModelRequest, usize, usize) -> Result<ModelReply, ModelFailure> + Send + Sync + 'static,
     ) {
         *self.thought.lock().unwrap() = Some(Arc::new(thought));
+    }
+
+    /// From now on it thinks for so long, and says what it has used when it is stopped.
+    pub fn thinks_for(&self, pause: Duration) {
+        *self.pause.lock().unwrap() = Some(pause);
     }
 
     /// Model, idempotency key and request of every call, in order.
@@ -49,7 +55,11 @@ impl Models for Brain {
         let key = ask.idempotency_key.to_string();
         self.asked.lock().unwrap().push((ask.model.to_string(), key.clone(), ModelRequest::clone(&ask.request)));
         let before = std::mem::replace(self.tries.lock().unwrap().entry(key).or_default(), 1);
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        let pause = *self.pause.lock().unwrap();
+        tokio::select! {
+            () = tokio::time::sleep(pause.unwrap_or(Duration::from_millis(10))) => (),
+            () = ask.cancel.cancelled(), if pause.is_some() => return stopped(),
+        }
         let answers = ask.request.messages.iter().filter(|message| message.from == Speaker::Model).count();
         let thought = self.thought.lock().unwrap().clone().expect("the test says what the model says");
         let reply = thought(&ask.request, answers, before)?;
@@ -100,6 +110,13 @@ pub fn refuses(code: &str, retry_after: Option<Duration>) -> Result<ModelReply, 
         retry_after,
         usage: None,
     })
+}
+
+/// Stopped in the middle, with what was used until then.
+fn stopped() -> Result<ModelReply, ModelFailure> {
+    let usage = Some(ModelUsage { input: 70, output: 3, ..ModelUsage::default() });
+    let message = "the call was stopped, and its connection closed".into();
+    Err(ModelFailure { code: "cancelled".into(), message, retryable: false, retry_after: None, usage })
 }
 
 /// What the request says last, as text.
