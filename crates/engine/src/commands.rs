@@ -160,8 +160,8 @@ impl Engine {
 
     /// Whether an answer fits the schema that came with the question.
     async fn check_answer(&self, who: &Principal, run: &RunId, answer: &Value) -> Result<(), EngineError> {
-        let ledger = self.ledger(&who.tenant, run).await?;
-        let Some(asked) = ledger.run.as_ref().and_then(|run| run.question.clone()) else { return Ok(()) };
+        let folded = self.folded(&who.tenant, run).await?;
+        let Some(asked) = &folded.run.question else { return Ok(()) };
         let page = self.ports.store.load(&who.tenant, &run.stream(), asked.seq, 1).await?;
         let Some(Body::InputRequested(it)) = page.first().and_then(|entry| entry.event().ok()).map(|it| it.body) else {
             return Ok(());
@@ -204,8 +204,8 @@ impl Engine {
 
     /// The fields of a step's result that may not stand in its event.
     async fn hidden_of(&self, who: &Principal, run: &RunId, step: u64) -> Result<Hidden, EngineError> {
-        let ledger = self.ledger(&who.tenant, run).await?;
-        let found = ledger.run.as_ref().and_then(|run| run.step(step).map(|it| run.operation(it).name.clone()));
+        let folded = self.folded(&who.tenant, run).await?;
+        let found = folded.run.step(step).map(|it| &folded.run.operation(it).name);
         let name = found.ok_or_else(|| EngineError::Missing { what: "step", name: step.to_string() })?;
         let bound = name.parse().ok().and_then(|reference| self.registry.tool_at(&reference));
         Ok(bound.map(|bound| Hidden::of(bound)).unwrap_or_default())

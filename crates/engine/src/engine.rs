@@ -22,6 +22,7 @@ use crate::{
     agent::ReadyAgent,
     child::Ends,
     driver::Driven,
+    folded::Folds,
     follow::{Follower, Tails},
     idle::Idle,
     ledger::Pen,
@@ -44,6 +45,8 @@ pub struct Engine {
     pub(crate) driven: Mutex<HashMap<(TenantId, RunId), Arc<Driven>>>,
     /// Runs that wait and need not be loaded again.
     pub(crate) idle: Idle,
+    /// Long runs that were folded lately.
+    pub(crate) folds: Folds,
     /// Room for runs to be carried out at once.
     pub(crate) slots: Arc<Semaphore>,
     /// Whether a worker takes runs here.
@@ -92,6 +95,7 @@ impl Engine {
         Arc::new(Self {
             slots: Arc::new(Semaphore::new(settings.runs_at_once.get())),
             idle: Idle::new(settings.idle_runs),
+            folds: Folds::default(),
             worker_actor: Actor { auth: "none".into(), id, kind: ActorKind::System },
             ports,
             registry,

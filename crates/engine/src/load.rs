@@ -36,21 +36,33 @@ pub(crate) struct Sealed<'a> {
 
 impl Engine {
     /// The events of a stream from `from` on.
+    pub(crate) async fn read(&self, tenant: &TenantId, stream: &StreamId, from: u64) -> Result<Read, EngineError> {
+        let (events, head) = self.pages(tenant, stream, from, understand).await?;
+        Ok(Read { events, head })
+    }
+
+    /// What `understand` makes of the entries of a stream from `from` on, and the leaf hash of the last.
     ///
     /// While a page is understood, the next is read: a long journal takes as long as the slower of the two.
-    pub(crate) async fn read(&self, tenant: &TenantId, stream: &StreamId, from: u64) -> Result<Read, EngineError> {
+    pub(crate) async fn pages<T: Send + 'static>(
+        &self,
+        tenant: &TenantId,
+        stream: &StreamId,
+        from: u64,
+        understand: fn(&[Entry], &StreamId) -> Result<Vec<T>, EngineError>,
+    ) -> Result<(Vec<T>, Option<Digest>), EngineError> {
         let (mut next, mut head, mut understood) = (from, None, Vec::new());
         loop {
             let page = self.ports.store.load(tenant, stream, next, PAGE).await?;
             (next, head) = (next + page.len() as u64, page.last().map(|entry| entry.leaf).or(head));
             if page.len() < PAGE {
-                let mut events = Vec::new();
+                let mut all = Vec::new();
                 for page in understood {
                     let page: tokio::task::JoinHandle<_> = page;
-                    events.append(&mut page.await.map_err(|error| damaged(stream, &error))??);
+                    all.append(&mut page.await.map_err(|error| damaged(stream, &error))??);
                 }
-                events.append(&mut understand(&page, stream)?);
-                return Ok(Read { events, head });
+                all.append(&mut understand(&page, stream)?);
+                return Ok((all, head));
             }
             let stream = stream.clone();
             understood.push(tokio::task::spawn_blocking(move || understand(&page, &stream)));
@@ -59,13 +71,9 @@ impl Engine {
 
     /// The journal of a run, folded. Nothing is opened.
     pub(crate) async fn ledger(&self, tenant: &TenantId, run: &RunId) -> Result<Ledger, EngineError> {
-        let read = self.read(tenant, &run.stream(), 0).await?;
+        let folded = Arc::unwrap_or_clone(self.folded(tenant, run).await?);
         let mut ledger = Ledger::new(tenant.clone(), run.stream());
-        ledger.run = Run::replay(&read.events).map_err(|error| damaged(&ledger.stream, &error))?;
-        ledger.head = read.head;
-        if ledger.run.is_none() {
-            return Err(EngineError::Missing { what: "run", name: run.to_string() });
-        }
+        (ledger.run, ledger.head) = (Some(folded.run), Some(folded.head));
         Ok(ledger)
     }
 

@@ -357,9 +357,9 @@ async fn check_result(
     step: u64,
     result: &Value,
 ) -> Result<(), Refusal> {
-    let history = services.history(&context.who.tenant, run).await?;
-    let step = history.run.step(step).ok_or_else(|| Refusal::plain("step-not-found"))?;
-    let name = history.run.operation(step).name.parse().ok();
+    let folded = services.engine.folded(&context.who.tenant, run).await?;
+    let step = folded.run.step(step).ok_or_else(|| Refusal::plain("step-not-found"))?;
+    let name = folded.run.operation(step).name.parse().ok();
     match name.and_then(|name| services.registry.tool_at(&name)) {
         Some(bound) => bound.validate_output(result).map_err(|issues| {
             let what = format!("`result` is not what {} answers.", bound.reference());

@@ -1,8 +1,8 @@
 //! A run's events, read and folded, with the personal values that the caller may see put back where they stood.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
-use affiant_engine::ports::Place;
+use affiant_engine::{Folded, ports::Place};
 use affiant_journal::{Body, Disclosure, Entry, Event, Payload, PrincipalId, Run, RunId, StreamId, TenantId};
 use affiant_policy::{Principal, Role};
 use serde_json::Value;
@@ -47,6 +47,25 @@ impl Services {
         let run = Run::replay(&events).map_err(Refusal::internal)?;
         let run = run.ok_or_else(|| Refusal::plain("run-not-found"))?;
         Ok(History { run, events, entries })
+    }
+
+    /// Reads the events of a run about these steps, and what stands between them: what else a long run did is not read.
+    pub(crate) async fn events_about(
+        &self,
+        tenant: &TenantId,
+        folded: &Folded,
+        steps: Range<u64>,
+    ) -> Result<Vec<Event>, Refusal> {
+        let places = folded.range(steps);
+        let (mut from, mut events) = (places.start, Vec::new());
+        while from < places.end {
+            let missing = usize::try_from(places.end - from).unwrap_or(PAGE).min(PAGE);
+            let page = self.store.load(tenant, &folded.run.id.stream(), from, missing).await?;
+            let read: Result<Vec<Event>, _> = page.iter().map(Entry::event).collect();
+            events.append(&mut read.map_err(Refusal::internal)?);
+            from += missing as u64;
+        }
+        Ok(events)
     }
 
     /// The events of a run from the decision about this step, or from a little before it. What a long run did earlier is

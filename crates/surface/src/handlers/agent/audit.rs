@@ -1,11 +1,11 @@
 //! `agent.audit`: who started a run, on whose authority it acted, what it read, called, asked and made, with the events
 //! that prove each part.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
-use affiant_engine::snapshot;
+use affiant_engine::{Folded, snapshot};
 use affiant_journal::{
-    ActorKind, ApprovalId, ArtifactId, Body, Decision, Digest, Entry, Event, Mode, Pinned, PrincipalId, RunId,
+    ActorKind, ApprovalId, ArtifactId, Body, Decision, Digest, Event, Mode, Pinned, PrincipalId, Run, RunId,
     SnapshotId, TenantId,
     run::{Status, StepState},
 };
@@ -18,11 +18,7 @@ use super::{
 };
 use crate::{
     gateway::{Context, Handlers},
-    handlers::{
-        history::{History, Opened},
-        services::Services,
-        wire::Moment,
-    },
+    handlers::{history::Opened, services::Services, wire::Moment},
     problem::Refusal,
 };
 
@@ -40,12 +36,12 @@ pub(super) fn handlers(services: &Arc<Services>) -> Handlers {
 
 async fn audit(services: Arc<Services>, context: Context, input: Input) -> Result<Output, Refusal> {
     let tenant = &context.who.tenant;
-    let history = services.history(tenant, &input.run_id).await?;
-    let opened = services.opened_for(&context.who, &history.run.submitter.id, &input.run_id, 0).await?;
-    let (run, events) = (&history.run, &history.events);
-    let told = steps::told(events);
-    let (steps, next_steps_after) = steps_of(&history, &told, &input);
-    let (result, problem) = end(&services, tenant, &history, &opened).await?;
+    let folded = services.engine.folded(tenant, &input.run_id).await?;
+    let run = &folded.run;
+    let wanted = wanted(run.count(), &input);
+    let events = services.events_about(tenant, &folded, wanted.clone()).await?;
+    let opened = services.opened_for(&context.who, &run.submitter.id, &input.run_id, folded.last.seq).await?;
+    let (result, problem) = end(&services, tenant, &folded, &opened).await?;
     let (key, version) = run.submitted.agent.name.split_once('@').unwrap_or((&run.submitted.agent.name, ""));
     Ok(Output {
         run_id: run.id.clone(),
@@ -62,22 +58,22 @@ async fn audit(services: Arc<Services>, context: Context, input: Input) -> Resul
         submitted_at: run.submitted_at.into(),
         started_at: run.started_at.map(Moment),
         ended_at: run.ended_at.map(Moment),
-        context: read_by(&services, tenant, &history).await?,
-        contracts: contracts(&history),
-        steps,
-        next_steps_after,
-        tools: tools(&history, &told),
-        approvals: approvals(events, &told),
-        outputs: outputs(events),
+        context: read_by(&services, tenant, run).await?,
+        contracts: contracts(run),
+        next_steps_after: (wanted.end < run.count()).then(|| wanted.end.saturating_sub(1)),
+        steps: steps_of(run, &steps::told(&events), wanted),
+        tools: tools(run),
+        approvals: approvals(&folded),
+        outputs: outputs(&folded),
         result,
         problem,
-        totals: totals(&history),
-        record: record(&history.entries, events),
+        totals: totals(run),
+        record: record(&folded),
     })
 }
 
-fn contracts(history: &History) -> Vec<Held> {
-    let submitted = &history.run.submitted;
+fn contracts(run: &Run) -> Vec<Held> {
+    let submitted = &run.submitted;
     let pinned = [&submitted.agent, &submitted.operation].into_iter().chain(&submitted.operations);
     let mut held: Vec<Held> = Vec::new();
     for Pinned { name, digest } in pinned {
@@ -88,8 +84,8 @@ fn contracts(history: &History) -> Vec<Held> {
     held
 }
 
-async fn read_by(services: &Services, tenant: &TenantId, history: &History) -> Result<Option<ContextRead>, Refusal> {
-    let Some(named) = &history.run.snapshot else { return Ok(None) };
+async fn read_by(services: &Services, tenant: &TenantId, run: &Run) -> Result<Option<ContextRead>, Refusal> {
+    let Some(named) = &run.snapshot else { return Ok(None) };
     let document = services.store.document(tenant, snapshot::COLLECTION, named.id.as_str()).await?;
     let value = document.and_then(|document| document.value);
     let kept: Option<snapshot::Snapshot> = value.and_then(|value| serde_json::from_value(value).ok());
@@ -103,17 +99,16 @@ async fn read_by(services: &Services, tenant: &TenantId, history: &History) -> R
     }))
 }
 
-fn steps_of(history: &History, told: &BTreeMap<u64, Told<'_>>, input: &Input) -> (Vec<StepRow>, Option<u64>) {
-    let after = input.steps_after.unwrap_or(-1);
-    let limit = usize::try_from(input.step_limit.unwrap_or(STEPS)).unwrap_or(usize::MAX);
-    let rest = told.iter().filter(|(number, _)| i64::try_from(**number).is_ok_and(|number| number > after));
-    let mut rows = Vec::new();
-    for (number, told) in rest {
-        let Some(step) = history.run.step(*number) else { continue };
-        if rows.len() == limit {
-            return (rows, number.checked_sub(1));
-        }
-        rows.push(StepRow {
+/// The steps that the caller asks for, of so many.
+fn wanted(count: u64, input: &Input) -> Range<u64> {
+    let first = input.steps_after.map_or(0, |after| u64::try_from(after.saturating_add(1)).unwrap_or(0)).min(count);
+    first..first.saturating_add(input.step_limit.unwrap_or(STEPS)).min(count)
+}
+
+fn steps_of(run: &Run, told: &BTreeMap<u64, Told<'_>>, wanted: Range<u64>) -> Vec<StepRow> {
+    let row = |(number, told): (&u64, &Told<'_>)| {
+        let step = run.step(*number)?;
+        Some(StepRow {
             step_number: *number,
             label: told.decided.label.clone(),
             operation: told.decided.operation.name.clone(),
@@ -128,34 +123,35 @@ fn steps_of(history: &History, told: &BTreeMap<u64, Told<'_>>, input: &Input) ->
             ended_at: told.ended_at.map(Moment),
             duration_micros: told.duration_us,
             events: told.events.clone(),
-        });
-    }
-    (rows, None)
+        })
+    };
+    told.range(wanted).filter_map(row).collect()
 }
 
-fn tools(history: &History, told: &BTreeMap<u64, Told<'_>>) -> Vec<ToolRow> {
-    let mut rows: BTreeMap<Arc<str>, ToolRow> = BTreeMap::new();
-    for (number, told) in told {
-        let operation = &told.decided.operation.name;
-        let row = rows.entry(operation.clone()).or_insert_with(|| ToolRow::new(operation));
+fn tools(run: &Run) -> Vec<ToolRow> {
+    let mut rows: BTreeMap<&Arc<str>, ToolRow> = BTreeMap::new();
+    for step in run.steps() {
+        let operation = &run.operation(step).name;
+        let row = rows.entry(operation).or_insert_with(|| ToolRow::new(operation));
         row.calls += 1;
-        match history.run.step(*number).map(|step| &step.state) {
-            Some(StepState::Failed { .. }) => row.failed += 1,
-            Some(StepState::Denied | StepState::Rejected) => row.refused += 1,
+        match step.state {
+            StepState::Failed { .. } => row.failed += 1,
+            StepState::Denied | StepState::Rejected => row.refused += 1,
             _ => {}
         }
     }
     rows.into_values().collect()
 }
 
-fn approvals(events: &[Event], told: &BTreeMap<u64, Told<'_>>) -> Vec<ApprovalRow> {
+fn approvals(folded: &Folded) -> Vec<ApprovalRow> {
+    let operation = |step| folded.run.step(step).map(|it| folded.run.operation(it).name.clone());
     let mut rows: Vec<ApprovalRow> = Vec::new();
-    for event in events {
+    for event in &folded.landmarks {
         match &event.body {
             Body::ApprovalRequested(it) => rows.push(ApprovalRow {
                 approval_id: it.approval.clone(),
                 step_number: it.step,
-                operation: told.get(&it.step).map_or_else(|| "".into(), |told| told.decided.operation.name.clone()),
+                operation: operation(it.step).unwrap_or_default(),
                 action_digest: it.action,
                 status: "pending".into(),
                 approver: None,
@@ -178,8 +174,8 @@ fn approvals(events: &[Event], told: &BTreeMap<u64, Told<'_>>) -> Vec<ApprovalRo
     rows
 }
 
-fn outputs(events: &[Event]) -> Vec<OutputRow> {
-    let row = |event: &Event| match &event.body {
+fn outputs(folded: &Folded) -> Vec<OutputRow> {
+    let row = |event: &Arc<Event>| match &event.body {
         Body::ArtifactCreated(it) => Some(OutputRow {
             artifact_id: it.artifact.clone(),
             kind: it.kind.clone(),
@@ -192,18 +188,18 @@ fn outputs(events: &[Event]) -> Vec<OutputRow> {
         }),
         _ => None,
     };
-    events.iter().filter_map(row).collect()
+    folded.landmarks.iter().filter_map(row).collect()
 }
 
 /// What the run gave, or why it failed.
 async fn end(
     services: &Services,
     tenant: &TenantId,
-    history: &History,
+    folded: &Folded,
     opened: &Opened,
 ) -> Result<(Option<Value>, Option<Value>), Refusal> {
-    let Some(last) = history.events.last() else { return Ok((None, None)) };
-    match (&last.body, &history.run.status) {
+    let last = &folded.last;
+    match (&last.body, &folded.run.status) {
         (Body::RunCompleted(it), _) => {
             let output = services.value(tenant, &it.output, last.seq, "/output", opened).await?;
             Ok((output.filter(Value::is_object), None))
@@ -215,8 +211,7 @@ async fn end(
     }
 }
 
-fn totals(history: &History) -> TotalsRow {
-    let run = &history.run;
+fn totals(run: &Run) -> TotalsRow {
     let usage = run.usage.clone().unwrap_or_default();
     let or = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };
     TotalsRow {
@@ -241,21 +236,8 @@ fn asks_model(operation: &str) -> bool {
 }
 
 /// What can be checked from the events alone: each hash, and that each event names the one before it.
-fn record(entries: &[Entry], events: &[Event]) -> Record {
-    let mut before: Option<Digest> = None;
-    let mut broken_at = None;
-    for (seq, (entry, event)) in (0u64..).zip(entries.iter().zip(events)) {
-        let leaf = Digest::of_leaf(&entry.bytes);
-        if leaf != entry.leaf || event.prev != before || event.seq != seq {
-            broken_at = Some(seq);
-            break;
-        }
-        before = Some(leaf);
-    }
-    Record {
-        level: if broken_at.is_some() { "broken" } else { "intact" }.to_owned(),
-        last_seq: (entries.len() as u64).saturating_sub(1),
-        head: entries.last().map_or(Digest([0; 32]), |entry| entry.leaf),
-        broken_at,
-    }
+fn record(folded: &Folded) -> Record {
+    let broken_at = folded.broken_at;
+    let level = if broken_at.is_some() { "broken" } else { "intact" };
+    Record { level: level.to_owned(), last_seq: folded.last.seq, head: folded.head, broken_at }
 }

@@ -170,11 +170,11 @@ struct Output {
 
 async fn get(services: Arc<Services>, context: Context, input: Input) -> Result<Output, Refusal> {
     let tenant = &context.who.tenant;
-    let history = services.history(tenant, &input.run_id).await?;
-    let mut steps = told(&history.events);
-    let found = steps.remove(&input.step_number).zip(history.run.step(input.step_number));
-    let (told, step) = found.ok_or_else(|| Refusal::plain("step-not-found"))?;
-    let submitter = &history.run.submitter.id;
+    let folded = services.engine.folded(tenant, &input.run_id).await?;
+    let step = folded.run.step(input.step_number).ok_or_else(|| Refusal::plain("step-not-found"))?;
+    let events = services.events_about(tenant, &folded, input.step_number..input.step_number + 1).await?;
+    let told = told(&events).remove(&input.step_number).ok_or_else(|| Refusal::plain("step-not-found"))?;
+    let submitter = &folded.run.submitter.id;
     let opened = services.opened_for(&context.who, submitter, &input.run_id, told.decided_seq).await?;
     let arguments = Some((told.decided_seq, &told.decided.arguments));
     let arguments = whole(&services, tenant, arguments, "/arguments", &opened).await?;
