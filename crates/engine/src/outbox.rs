@@ -21,8 +21,8 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use self::hook::Hook;
 use self::{hook::Asked, progress::Progress, round::Round};
+pub use self::{hook::Hook, tail::end};
 use crate::{
     Engine, EngineError,
     engine::locked,
@@ -158,7 +158,7 @@ impl Outbox {
         let sealed = seal(&self.engine, &who.tenant, &id, &secret)?;
         let NewHook { url, events, description } = new;
         let hook = Hook { id, url, events, description, created_at: now, secret: sealed };
-        let progress = Progress::from(tail::end(&*ports.store).await?);
+        let progress = Progress::from(end(&*ports.store, 0).await?);
         let documents = vec![hook.document(&who.tenant), progress.document(&who.tenant, &hook.id)];
         self.write_down(who, "created", &hook, documents).await?;
         self.begin(&who.tenant, hook.clone());

@@ -1,27 +1,330 @@
-// Studio's one script. Every page is complete without it; what it adds is comfort: copied ids, switched times, keys,
-// and what has changed since the page was made.
+// Studio's one script. Every page is complete without it; what it adds is comfort: what has changed since the page was
+// made, keys, switched times, copied ids, long runs that scroll, and a check of the record in this browser.
 // @ts-check
 
-const $ = (/** @type {string} */ s, /** @type {ParentNode} */ root = document) => /** @type {HTMLElement | null} */ (root.querySelector(s));
-const $$ = (/** @type {string} */ s, /** @type {ParentNode} */ root = document) => /** @type {HTMLElement[]} */ ([...root.querySelectorAll(s)]);
+/** @param {string} s @param {ParentNode} root @returns {HTMLElement | null} */
+const $ = (s, root = document) => root.querySelector(s);
+/** @param {string} s @param {ParentNode} root @returns {HTMLElement[]} */
+const $$ = (s, root = document) => [...root.querySelectorAll(s)].map((it) => /** @type {HTMLElement} */ (it));
 
-/** Says something to people who cannot see it. @param {string} text */
+/** An element. @param {string} tag @param {Record<string, string>} attributes @param {(Node | string)[]} inside */
+function make(tag, attributes = {}, ...inside) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...inside);
+  return element;
+}
+
+/** Says something to people who cannot see that it happened. @param {string} text */
 function say(text) {
-  let region = $('#said');
-  if (!region) {
-    region = document.createElement('div');
-    region.id = 'said';
-    region.className = 'out';
-    region.setAttribute('role', 'status');
-    document.body.append(region);
-  }
+  const region = $('#said') ?? document.body.appendChild(make('div', { id: 'said', class: 'out', role: 'status' }));
   region.textContent = text;
 }
 
-// Ids and digests are copied by a click.
-document.addEventListener('click', (event) => {
-  const id = /** @type {HTMLElement} */ (event.target).closest?.('[data-id]');
-  if (!id || id.closest('a')) return;
-  const text = /** @type {HTMLElement} */ (id).dataset.id ?? '';
-  navigator.clipboard?.writeText(text).then(() => say(`copied ${text}`));
-});
+// ---------------------------------------------------------------------------------------------------------------
+// Times: as they are stored, or as they are here, or as a distance
+
+const TIMES = ['UTC', 'local', 'relative'];
+
+/** @param {string} at @param {string} mode */
+function spell(at, mode) {
+  const date = new Date(at);
+  if (mode === 'local') {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    return `${date.toLocaleString('sv-SE')} ${zone}`;
+  }
+  if (mode === 'relative') {
+    const seconds = Math.round((date.getTime() - Date.now()) / 1000);
+    const [size, unit] = [[86400, 'day'], [3600, 'hour'], [60, 'minute'], [1, 'second']]
+      .find(([size]) => Math.abs(seconds) >= Number(size)) ?? [1, 'second'];
+    const format = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
+    return format.format(Math.round(seconds / Number(size)), /** @type {Intl.RelativeTimeFormatUnit} */ (unit));
+  }
+  return `${at.slice(0, 10)} ${at.slice(11, 19)} UTC`;
+}
+
+/** @param {ParentNode} root */
+function times(root = document) {
+  const mode = new URLSearchParams(location.search).get('tz') ?? localStorage.getItem('times') ?? 'UTC';
+  for (const time of $$('time[datetime]', root)) time.textContent = spell(time.getAttribute('datetime') ?? '', mode);
+}
+
+function nextTimes() {
+  const next = TIMES[(TIMES.indexOf(localStorage.getItem('times') ?? 'UTC') + 1) % TIMES.length] ?? 'UTC';
+  localStorage.setItem('times', next);
+  times();
+  say(`times are ${next}`);
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// What has changed: one stream for the whole browser
+
+/** @typedef {{ from: number, to: number, types: string[] }} Change */
+/** @typedef {{ runs: Record<string, Change>, waiting?: number, admin: boolean }} Changes */
+
+let place = Number(document.body.dataset.place ?? 0);
+let seen = new Date();
+const channel = 'BroadcastChannel' in globalThis ? new BroadcastChannel('affiant') : null;
+
+/** @param {'live' | 'lost' | 'closed'} state */
+function connected(state) {
+  const shown = $('[data-live]');
+  if (!shown) return;
+  const since = seen.toLocaleTimeString();
+  const words = { live: 'Live', lost: `Reconnecting… data from ${since}`, closed: 'Signed out: load the page again' };
+  if (shown.dataset.state !== state) shown.textContent = words[state];
+  shown.dataset.state = state;
+}
+
+/** What the stream said, whichever tab heard it. @param {{ id: number, kind: string, changes?: Changes }} message */
+function heard(message) {
+  if (message.kind === 'state') return connected(message.id === 1 ? 'live' : 'lost');
+  seen = new Date();
+  connected('live');
+  if (message.id <= place && message.kind === 'changes') return;
+  place = Math.max(place, message.id);
+  if (message.kind === 'everything') return refreshSoon();
+  const changes = message.changes;
+  if (!changes) return;
+  document.dispatchEvent(new CustomEvent('affiant:changes', { detail: changes }));
+  if (changes.waiting !== undefined) waiting(changes.waiting);
+  const page = $('[data-run-page]')?.dataset.runPage;
+  const concerned = page ? page in changes.runs : $('[data-rows]') && Object.keys(changes.runs).length > 0;
+  if (concerned || (changes.admin && $('[data-admin]'))) refreshSoon();
+}
+
+/** @param {number} count */
+function waiting(count) {
+  const shown = $('[data-waiting]');
+  if (shown) shown.replaceChildren(...(count ? [String(count), make('span', { class: 'out' }, ' waiting')] : []));
+  document.title = document.title.replace(/^(\(\d+\) )?/, count ? `(${count}) ` : '');
+}
+
+/** Holds the stream and tells the other tabs. Ends when the tab does; then another takes over. */
+function lead() {
+  /** @param {{ id: number, kind: string, changes?: Changes }} message */
+  const tell = (message) => {
+    channel?.postMessage(message);
+    heard(message);
+  };
+  return new Promise(() => {
+    const open = () => {
+      const source = new EventSource(`/studio/live?after=${place}`);
+      const took = (/** @type {MessageEvent} */ event) => tell({
+        id: Number(event.lastEventId), kind: event.type,
+        changes: event.type === 'changes' ? JSON.parse(event.data) : undefined,
+      });
+      for (const kind of ['still', 'changes', 'everything']) source.addEventListener(kind, took);
+      source.onerror = async () => {
+        tell({ id: 0, kind: 'state' });
+        if (source.readyState !== EventSource.CLOSED) return;
+        const answer = await fetch('/studio/live', { method: 'HEAD' }).catch(() => null);
+        if (answer?.status === 401) connected('closed');
+        else setTimeout(open, 2000);
+      };
+    };
+    open();
+  });
+}
+
+function follow() {
+  if (!document.body.dataset.place) return;
+  channel?.addEventListener('message', (event) => heard(event.data));
+  if (navigator.locks) navigator.locks.request('affiant-live', lead);
+  else if (!document.hidden) lead();
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// The same page once more: what differs is put in the place of what is there
+
+let asked = 0;
+let again = false;
+
+/** At most one request a second, and the last change is never forgotten. */
+function refreshSoon() {
+  if (again) return;
+  again = true;
+  setTimeout(async () => {
+    again = false;
+    asked = Date.now();
+    await refresh().catch(() => {});
+  }, Math.max(0, asked + 1000 - Date.now()));
+}
+
+async function refresh() {
+  const answer = await fetch(location.href, { headers: { accept: 'text/html' } });
+  if (!answer.ok || new URL(answer.url).pathname !== location.pathname) return;
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  for (const frame of $$('[data-frame]')) {
+    const fresh = $(`[data-frame="${frame.dataset.frame}"]`, page);
+    if (!fresh || fresh.outerHTML === frame.dataset.was || busy(frame)) continue;
+    if (frame.matches('[data-rows]')) rows(frame, fresh);
+    else {
+      const was = fresh.outerHTML;
+      frame.replaceWith(fresh);
+      fresh.dataset.was = was;
+      times(fresh);
+    }
+  }
+}
+
+/** Whether somebody is writing or deciding there. @param {HTMLElement} frame */
+function busy(frame) {
+  const active = document.activeElement;
+  const typing = active instanceof HTMLElement && frame.contains(active) && active.matches('input, textarea, select, summary');
+  return typing || $$('details[open] form', frame).length > 0;
+}
+
+/** Known rows change in place; new ones wait until somebody wants them. @param {HTMLElement} old @param {HTMLElement} fresh */
+function rows(old, fresh) {
+  const known = new Map($$('[data-row]', old).map((row) => [row.dataset.row, row]));
+  let added = 0;
+  for (const row of $$('[data-row]', fresh)) {
+    const there = known.get(row.dataset.row);
+    if (!there) added += 1;
+    else if (there.dataset.was !== row.outerHTML) {
+      const was = row.outerHTML;
+      const focus = there.contains(document.activeElement);
+      there.replaceWith(row);
+      row.dataset.was = was;
+      times(row);
+      if (focus) $('a', row)?.focus();
+    }
+  }
+  const pill = $('[data-new]');
+  if (!pill || added === 0) return;
+  pill.hidden = false;
+  const button = /** @type {HTMLElement} */ ($('button', pill));
+  button.textContent = `${added} new: show`;
+  button.onclick = () => location.reload();
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Keys
+
+const KEYS = [
+  ['g then r, a, g, u', 'go to runs, approvals, agents, audit'],
+  ['/', 'to the filter'],
+  ['j, k', 'next, previous row'],
+  ['Enter, o', 'open the row'],
+  ['n, N', 'next, previous step that failed or waits'],
+  ['1 … 6', 'tabs of a run'],
+  ['v', 'check the record in this browser'],
+  ['a, z', 'to Approve, to Reject (no key decides)'],
+  ['y', 'copy the id of this page'],
+  ['t', 'times: UTC, local, relative'],
+  ['Ctrl K', 'find anything'],
+  ['?', 'these keys'],
+];
+/** @type {Record<string, string>} */
+const PLACES = { r: 'runs', a: 'approvals', g: 'agents', u: 'audit' };
+let gone = 0;
+
+/** @param {KeyboardEvent} event */
+function pressed(event) {
+  if ((event.ctrlKey || event.metaKey) && event.key === 'k') {
+    event.preventDefault();
+    return palette();
+  }
+  const target = /** @type {HTMLElement} */ (event.target);
+  if (event.ctrlKey || event.metaKey || event.altKey || target.closest('input, textarea, select, dialog')) return;
+  if (localStorage.getItem('keys') === 'off') return;
+  if (Date.now() - gone < 1000 && PLACES[event.key]) return void location.assign(`/studio/${PLACES[event.key]}`);
+  const tab = Number(event.key);
+  if (tab >= 1 && tab <= 6) return $$('.tabs > a')[tab - 1]?.click();
+  /** @type {Record<string, () => void>} */
+  const actions = {
+    g: () => { gone = Date.now(); },
+    '/': () => { event.preventDefault(); ($('#q') ?? $('.find input'))?.focus(); },
+    j: () => step(1), k: () => step(-1),
+    o: () => { $('a', document.activeElement?.closest('[data-row]') ?? document.createElement('p'))?.click(); },
+    n: () => trouble(1), N: () => trouble(-1),
+    v: () => $('[data-verify]')?.click(),
+    a: () => $('[data-decide] [value="approve"]')?.focus(),
+    z: () => $('[data-decide] [value="reject"]')?.focus(),
+    y: () => copy($('h1 [data-id], [data-page-id]')?.dataset.id ?? location.pathname.split('/').pop() ?? ''),
+    t: nextTimes,
+    '?': help,
+  };
+  actions[event.key]?.();
+}
+
+/** To another row. @param {1 | -1} by @param {string} which */
+function step(by, which = '[data-row]') {
+  const all = $$(which);
+  const at = all.findIndex((row) => row.contains(document.activeElement));
+  const to = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : at + by];
+  to?.querySelector('a')?.focus();
+  to?.scrollIntoView({ block: 'nearest' });
+}
+
+/** To another step that failed or waits. @param {1 | -1} by */
+function trouble(by) {
+  step(by, '[data-row][data-sign="failed"], [data-row][data-sign="approval"]');
+}
+
+/** @param {string} text */
+function copy(text) {
+  navigator.clipboard?.writeText(text).then(() => say(`copied ${text}`), () => {});
+}
+
+/** A dialog that is gone when it is closed. @param {string} name @param {(Node | string)[]} inside */
+function dialog(name, ...inside) {
+  const shown = /** @type {HTMLDialogElement} */ (make('dialog', { 'aria-label': name }, ...inside));
+  shown.addEventListener('close', () => shown.remove());
+  document.body.append(shown);
+  shown.showModal();
+  return shown;
+}
+
+function help() {
+  const off = localStorage.getItem('keys') === 'off';
+  const rows = KEYS.map(([key, does]) => make('tr', {}, make('th', { scope: 'row' }, make('kbd', {}, key)), make('td', {}, does)));
+  const toggle = make('button', { type: 'button' }, off ? 'Switch single keys on' : 'Switch single keys off');
+  const close = make('button', { type: 'button', autofocus: '' }, 'Close');
+  const shown = dialog('Keys', make('h2', {}, 'Keys'), make('table', {}, ...rows), make('p', { class: 'buttons' }, close, toggle));
+  close.onclick = () => shown.close();
+  toggle.onclick = () => { localStorage.setItem('keys', off ? 'on' : 'off'); shown.close(); };
+}
+
+function palette() {
+  const input = /** @type {HTMLInputElement} */ (make('input', { 'aria-label': 'Page, action or id', autofocus: '', autocomplete: 'off' }));
+  const list = make('ul', { class: 'palette' });
+  const shown = dialog('Find anything', input, list);
+  const places = $$('.bar nav a, .tabs > a, main a.button, [data-palette]').map((a) => ({ name: (a.textContent ?? '').trim(), a }));
+  const show = () => {
+    const wanted = input.value.toLowerCase();
+    const fit = places.filter(({ name }) => name.toLowerCase().includes(wanted)).slice(0, 10);
+    const buttons = fit.map(({ name, a }) => {
+      const button = make('button', { type: 'button', class: 'plain' }, name);
+      button.onclick = () => { shown.close(); a.click(); };
+      return make('li', {}, button);
+    });
+    const find = make('a', { href: `/studio/go?id=${encodeURIComponent(input.value)}` }, `Find “${input.value}”`);
+    list.replaceChildren(...buttons, ...(wanted ? [make('li', {}, find)] : []));
+  };
+  input.oninput = show;
+  input.onkeydown = (event) => { if (event.key === 'Enter') $('button, a', list)?.click(); };
+  show();
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Small things
+
+function start() {
+  times();
+  follow();
+  document.addEventListener('keydown', pressed);
+  // Ids and digests are copied by a click.
+  document.addEventListener('click', (event) => {
+    const id = /** @type {HTMLElement} */ (event.target).closest('[data-id]');
+    if (id instanceof HTMLElement && !id.closest('a')) copy(id.dataset.id ?? '');
+  });
+  // What must be opened before a decision is ticked by opening it.
+  for (const more of $$('details[data-must-open]')) {
+    const tick = /** @type {HTMLInputElement | null} */ ($('input[name="seen"]'));
+    more.addEventListener('toggle', () => { if (tick && /** @type {HTMLDetailsElement} */ (more).open) tick.checked = true; });
+  }
+}
+
+start();

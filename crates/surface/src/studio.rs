@@ -9,6 +9,7 @@ mod approvals;
 mod ask;
 mod find;
 mod format;
+mod live;
 mod page;
 mod run;
 mod runs;
@@ -16,7 +17,7 @@ mod session;
 mod sign;
 pub(crate) mod words;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 
 use axum::{
     Router,
@@ -25,6 +26,7 @@ use axum::{
     routing::{get, post},
 };
 use tower::{ServiceExt as _, service_fn};
+use tower_http::compression::CompressionLayer;
 
 use crate::{assets, gateway::Gateway, handlers::Services};
 
@@ -32,6 +34,8 @@ use crate::{assets, gateway::Gateway, handlers::Services};
 pub(crate) struct Studio {
     gateway: Arc<Gateway>,
     services: Services,
+    /// A place in the store's order of all entries that is not behind the newest.
+    place: AtomicU64,
 }
 
 /// The pages below `/studio`.
@@ -48,17 +52,19 @@ pub fn router(gateway: Arc<Gateway>, services: Services) -> Router {
         .route("/approvals", get(approvals::list))
         .route("/approvals/{approval}", get(approvals::one).post(approvals::decide))
         .route("/agents", get(agents::list))
+        .route("/live", get(live::stream))
         .route("/go", get(find::search))
         .route("/go/{id}", get(find::go))
         .fallback(page::nowhere)
-        .with_state(Arc::new(Studio { gateway, services }));
+        .with_state(Arc::new(Studio { gateway, services, place: AtomicU64::new(0) }));
     // The end of an address says in which format a page is wanted, and no route needs to know of it.
     let pages = service_fn(move |request: Request| {
         let pages = pages.clone();
         async move { pages.oneshot(format::taken_off(request)).await }
     });
     let home = get(async || axum::response::Redirect::temporary("/studio"));
-    Router::new().route("/", home).nest_service("/studio", pages).merge(assets::router())
+    let pages = Router::new().route("/", home).nest_service("/studio", pages).merge(assets::router());
+    pages.layer(CompressionLayer::new())
 }
 
 /// What a page makes of a request: its response, or the page that says why there is none.

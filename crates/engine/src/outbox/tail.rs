@@ -10,11 +10,12 @@ pub(super) const PAGE: usize = 512;
 /// The most entries that are looked through to count what waits.
 const COUNTED: usize = 16;
 
-/// The place of the last entry; 0 when there is none.
-pub(super) async fn end(store: &dyn Store) -> Result<u64, StoreError> {
-    let (mut low, mut high) = (0_u64, 1_u64);
+/// The place of the last entry; 0 when there is none. `known` is a place that is not behind it: the nearer, the fewer
+/// questions.
+pub async fn end(store: &dyn Store, known: u64) -> Result<u64, StoreError> {
+    let (mut low, mut high, mut stride) = (known, known, 1_u64);
     while !store.tail(high, 1).await?.is_empty() {
-        (low, high) = (high, high.saturating_mul(2));
+        (low, high, stride) = (high, high.saturating_add(stride), stride.saturating_mul(2));
     }
     while low < high {
         let middle = low + (high - low) / 2;

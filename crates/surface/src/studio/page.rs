@@ -35,6 +35,8 @@ pub(super) struct Show {
     pub(super) format: Format,
     /// What the address says behind its question mark.
     pub(super) query: Vec<(String, String)>,
+    /// Everything that was stored up to this place is on the page.
+    pub(super) place: u64,
     /// The address below `/studio`, without the end that says the format.
     pub(super) path: String,
 }
@@ -72,6 +74,8 @@ pub(super) struct Frame<'a> {
     viewer: Option<Value>,
     /// How many approvals wait.
     waiting: u64,
+    /// A place in the store's order of all entries; what was stored before it is on the page.
+    place: Option<u64>,
     stylesheet: String,
     script: String,
     icon: String,
@@ -87,6 +91,7 @@ impl<'a> Frame<'a> {
             here: String::new(),
             viewer: None,
             waiting: 0,
+            place: None,
             stylesheet: assets::path("studio", "css"),
             script: assets::path("studio", "js"),
             icon: assets::path("icon", "svg"),
@@ -161,7 +166,8 @@ impl Show {
             let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "private, no-store")];
             return Ok((status, headers, json_bytes(&facts)).into_response());
         }
-        let frame = Frame { waiting: self.waiting().await, ..self.frame(title, section, facts) };
+        let waiting = self.studio.waiting(&self.viewer).await.unwrap_or_default();
+        let frame = Frame { waiting, place: Some(self.place), ..self.frame(title, section, facts) };
         Ok(html(status, template, &frame))
     }
 
@@ -181,11 +187,6 @@ impl Show {
     fn frame<'a>(&self, title: &'a str, section: &'a str, page: Value) -> Frame<'a> {
         let viewer = json!({ "id": self.viewer.who.id, "role": self.viewer.who.role, "csrf": self.viewer.csrf });
         Frame { here: self.with(&[]), viewer: Some(viewer), ..Frame::new(title, section, page) }
-    }
-
-    async fn waiting(&self) -> u64 {
-        let pending = json!({ "status": "pending", "limit": 1 });
-        self.try_ask("agent.approvals.list", pending).await.ok().and_then(|list| list["total"].as_u64()).unwrap_or(0)
     }
 
     /// Why a request is refused, as a page.

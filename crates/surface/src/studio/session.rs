@@ -5,7 +5,7 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use affiant_journal::Digest;
+use affiant_journal::{Digest, Timestamp};
 use affiant_policy::Principal;
 use axum::{
     body::Bytes,
@@ -19,7 +19,12 @@ use super::{
     format::Format,
     page::{Halt, Show},
 };
-use crate::{auth::Credential, docs, problem::Refusal, rest};
+use crate::{
+    auth::{Credential, Keyring},
+    docs,
+    problem::Refusal,
+    rest,
+};
 
 /// How long a session lasts, in seconds.
 pub(super) const LIFE: i64 = 12 * 60 * 60;
@@ -41,6 +46,11 @@ impl Viewer {
     fn new(who: Arc<Principal>, key: String) -> Self {
         let digest = Digest::of(format!("affiant form {key}").as_bytes());
         Self { who, csrf: digest.hex()[..32].to_owned(), key }
+    }
+
+    /// Whether their session has neither ended nor been revoked.
+    pub(super) fn is_still(&self, keyring: &Keyring, now: Timestamp) -> bool {
+        keyring.identify(&self.key, now).is_ok()
     }
 
     /// What they show at the gateway's door.
@@ -148,7 +158,8 @@ impl FromRequestParts<Arc<Studio>> for Show {
         let viewer = <Viewer as FromRequestParts<_>>::from_request_parts(head, studio).await?;
         let format = head.extensions.get::<Format>().copied().unwrap_or_default();
         let query = rest::query::pairs(head.uri.query().unwrap_or_default()).unwrap_or_default();
-        Ok(Self { studio: studio.clone(), viewer, format, query, path: head.uri.path().to_owned() })
+        let place = studio.place().await.unwrap_or_default();
+        Ok(Self { studio: studio.clone(), viewer, format, query, place, path: head.uri.path().to_owned() })
     }
 }
 
