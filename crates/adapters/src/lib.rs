@@ -15,6 +15,7 @@ pub mod models;
 pub mod paths;
 mod process;
 pub mod sample;
+mod secrets;
 pub mod sources;
 pub mod tools;
 mod udiff;

@@ -12,7 +12,6 @@ mod handler;
 mod link;
 mod listed;
 mod process;
-mod secrets;
 mod server;
 #[cfg(test)]
 mod tests;

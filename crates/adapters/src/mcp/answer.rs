@@ -9,10 +9,10 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
 use serde_json::{Map, Value, json};
 
-use super::secrets::Secrets;
 use crate::{
     display::{escape, shorten},
     failure::refuse,
+    secrets::Secrets,
 };
 
 /// The most bytes of texts and base64 together.

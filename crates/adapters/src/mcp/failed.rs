@@ -13,11 +13,12 @@ use rmcp::{
 };
 use url::Url;
 
-use super::{answer, process::Program, secrets::Secrets};
+use super::{answer, process::Program};
 use crate::{
     display::{escape, shorten},
     failure::refuse,
     http::explain,
+    secrets::Secrets,
 };
 
 /// A connection that did not come about: nothing was called.

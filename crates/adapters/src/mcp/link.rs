@@ -23,10 +23,8 @@ use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::{
-    McpServer, answer, failed, handler::Quiet, listed::listed, process::Program, secrets::Secrets, server::Server,
-};
-use crate::{failure::refuse, http::from_environment};
+use super::{McpServer, answer, failed, handler::Quiet, listed::listed, process::Program, server::Server};
+use crate::{failure::refuse, http::from_environment, secrets::Secrets};
 
 /// The largest message of a server. A larger one ends the connection.
 pub(super) const MOST_MESSAGE: usize = 12 << 20;

@@ -7,10 +7,10 @@ use affiant_engine::ports::{ListedTool, ToolFailure};
 use rmcp::model::Tool;
 use serde_json::{Map, Value, json};
 
-use super::secrets::Secrets;
 use crate::{
     display::{escape, shorten},
     failure::refuse,
+    secrets::Secrets,
 };
 
 /// The parts that a change is named by, and what people call them.

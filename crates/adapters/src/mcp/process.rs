@@ -20,12 +20,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{link::MOST_MESSAGE, secrets::Secrets};
+use super::link::MOST_MESSAGE;
 use crate::{
     Environment,
     display::{escape, shorten},
     failure::refuse,
     process::Group,
+    secrets::Secrets,
 };
 
 /// Handed on to every program.

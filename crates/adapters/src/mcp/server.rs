@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 use tokio::{sync::Mutex, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{McpServer, link::Link, listed, secrets::Secrets};
-use crate::{Environment, failure::refuse, http::Http};
+use super::{McpServer, link::Link, listed};
+use crate::{Environment, failure::refuse, http::Http, secrets::Secrets};
 
 /// Before a server that died is started again, the first time; twice as long each further time.
 const REST: Duration = Duration::from_millis(250);

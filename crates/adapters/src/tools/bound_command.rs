@@ -18,6 +18,7 @@ use crate::{
     Environment,
     display::{escape, shorten},
     failure::{declared, refuse},
+    secrets::Secrets,
 };
 
 /// One attempt, unless the binding says otherwise.
@@ -38,6 +39,8 @@ pub(super) async fn call(
     let input: Map<String, Value> = arguments(call)?;
     let names = ALWAYS.into_iter().chain(binding.env.iter().map(String::as_str));
     let mut variables: Vec<_> = names.filter_map(|name| Some((name.to_owned(), environment(name)?))).collect();
+    let mut secrets = Secrets::default();
+    variables.iter().for_each(|(name, value)| secrets.add_named(name, value));
     variables.push((KEY.to_owned(), call.idempotency_key.to_string()));
     let program = Program {
         argv: argv::fill(&binding.argv, &input)?,
@@ -47,7 +50,7 @@ pub(super) async fn call(
         timeout: binding.timeout.unwrap_or(TIMEOUT).min(call.timeout),
         cancel: call.cancel.clone(),
     };
-    result(&program.run().await?, &call.operation)
+    secrets.hide_from(program.run().await.and_then(|ended| result(&ended, &call.operation)))
 }
 
 fn result(ended: &Ended, operation: &Contract) -> Result<Value, ToolFailure> {

@@ -18,6 +18,7 @@ use crate::{
     Environment,
     failure::{declared, reason, refuse},
     http::{Http, Request, Response, from_environment},
+    secrets::Secrets,
 };
 
 /// The largest answer.
@@ -34,8 +35,17 @@ pub(super) async fn call(
 ) -> Result<Value, ToolFailure> {
     let request = request(environment, binding, call)?;
     let reads = request.reads();
-    let response = http.send(request).await.map_err(|e| e.failure(reads))?;
-    result(&response, reads, &call.operation)
+    let ended = http.send(request).await.map_err(|e| e.failure(reads));
+    let ended = ended.and_then(|response| result(&response, reads, &call.operation));
+    secrets(environment, binding).hide_from(ended)
+}
+
+/// What the service was given that must not come back from it.
+fn secrets(environment: &Environment, binding: &HttpBinding) -> Secrets {
+    let mut secrets = Secrets::default();
+    let variables = binding.headers.values().filter_map(|value| value.strip_prefix("env:"));
+    variables.filter_map(environment).for_each(|value| secrets.add(&value));
+    secrets
 }
 
 /// The request that a call stands for.

@@ -304,3 +304,28 @@ async fn a_tool_of_an_mcp_server_that_nobody_configured_is_not_bound() {
     let call = request(&world, Binding::Mcp(binding), json!({}));
     assert_eq!(&*world.send(call).await.unwrap_err().code, "not-bound");
 }
+
+#[tokio::test]
+async fn what_a_service_or_program_was_given_as_a_secret_does_not_come_back_from_it() {
+    let server = Server::start(|line| match line.split(' ').nth(1) {
+        Some("/told") => answer(200, "", r#"{"you": "sent Bearer secret", "secret": 1}"#),
+        _ => answer(403, "", r#"{"detail": "`secret` is not accepted"}"#),
+    })
+    .await;
+    let world = World::new();
+    let mut all = Vec::new();
+    for path in ["/told", "/refused"] {
+        all.push(told(world.send(request(&world, Binding::Http(http(server.url(path))), json!({}))).await));
+    }
+    for script in [r#"echo "{\"token\": \"$TOKEN\"}""#, r#"echo "$TOKEN is wrong" >&2; exit 3"#] {
+        let argv = ["sh", "-c", script].map(str::to_owned).into();
+        let binding = CommandBinding { argv, env: vec!["TOKEN".into()], timeout: None };
+        all.push(told(world.send(request(&world, Binding::Command(binding), json!({}))).await));
+    }
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    {"you":"sent [secret]","[secret]":1}
+    binding-failed: the service answered 403: `[secret]` is not accepted (again: false, uncertain: false)
+    {"token":"[secret]"}
+    binding-failed: the program ended with status 3: [secret] is wrong (again: false, uncertain: false)
+    "#);
+}
