@@ -2,6 +2,7 @@
 //! nobody else.
 
 mod listener;
+pub(crate) mod secrets;
 
 use std::{
     fs,
@@ -38,7 +39,7 @@ pub(crate) fn run() -> Result<()> {
     for (name, text) in PROJECT {
         fs::write(folder.join(name), text)?;
     }
-    let stage = Stage { folder, home, affiant: sh::affiant()? };
+    let stage = Stage { folder, home, affiant: sh::affiant()?, env: Vec::new() };
     let found = stage.sing();
     stage.command(&["down"]).status().ok();
     found
@@ -49,6 +50,8 @@ struct Stage {
     folder: PathBuf,
     home: PathBuf,
     affiant: PathBuf,
+    /// What stands in its environment besides.
+    env: Vec<(&'static str, &'static str)>,
 }
 
 /// How a run goes.
@@ -59,6 +62,7 @@ impl Stage {
         let mut command = sh::program(&self.affiant);
         command.args(args).current_dir(&self.folder).env("HOME", &self.home);
         command.env("XDG_DATA_HOME", self.home.join("share")).env("AFFIANT_LOG", "trace");
+        command.envs(self.env.iter().copied());
         command
     }
 

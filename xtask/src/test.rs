@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     ("foreign", judges::foreign),
     ("record", record::judged),
     ("canaries", canaries::run),
+    ("secrets", canaries::secrets::run),
     ("mcp", mcp::example_servers),
     ("providers", providers::sdks),
     ("erasure", || erasure::run(&[])),
