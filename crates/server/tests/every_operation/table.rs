@@ -130,6 +130,7 @@ fn reads() -> Vec<Row> {
         user("agent.status@1.0.0", |it| json!({ "runId": it.run }), NO_RUN).wrong(no_run, NO_RUN),
         user("agent.status@1.1.0", |it| json!({ "runId": it.run }), NO_RUN)
             .wrong(|_| json!({ "q": "stat:failed" }), "422 filter-invalid"),
+        user("agent.status@1.2.0", |it| json!({ "runId": it.run }), NO_RUN).wrong(no_run, NO_RUN),
         user("agent.artifacts@1.0.0", |it| json!({ "runId": it.run }), NO_RUN).wrong(no_run, NO_RUN),
         user("agent.artifacts@1.1.0", |it| json!({ "runId": it.run }), NO_RUN).wrong(no_run, NO_RUN),
         user("agent.artifact.get@1.0.0", |it| json!({ "artifactId": it.artifact }), "404 artifact-not-found")
@@ -146,6 +147,8 @@ fn reads() -> Vec<Row> {
         user("agent.audit@1.0.0", |it| json!({ "runId": it.run }), NO_RUN).wrong(no_run, NO_RUN),
         user("agent.replay@1.0.0", |it| json!({ "runId": it.run }), NO_RUN).wrong(no_run, NO_RUN),
         user("agent.compare@1.0.0", |it| json!({ "left": it.run, "right": it.echo }), NO_RUN)
+            .wrong(|it| json!({ "left": it.run, "right": "run_none" }), NO_RUN),
+        user("agent.compare@1.1.0", |it| json!({ "left": it.run, "right": it.echo }), NO_RUN)
             .wrong(|it| json!({ "left": it.run, "right": "run_none" }), NO_RUN),
         user("agent.step.get@1.0.0", |it| json!({ "runId": it.run, "stepNumber": 0 }), NO_RUN)
             .wrong(|it| json!({ "runId": it.run, "stepNumber": 99 }), "404 step-not-found"),

@@ -10,6 +10,7 @@ mod events;
 mod filter;
 mod status;
 mod steps;
+mod usage;
 
 use std::sync::Arc;
 

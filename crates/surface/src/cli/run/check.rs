@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{named, print, run_argument};
 use crate::cli::{
     Context, Exit, Failure, ids,
-    narrate::took,
+    narrate::{counted, spent, took},
     output::text,
     terminal::{self, safe_line},
 };
@@ -31,12 +31,13 @@ fn comparison(reply: &Value) -> String {
         let run = &reply[side];
         let planner = text(&run["planner"], "label");
         page += &format!(
-            "{side:<6} {}  {}@{}  {planner}  {} steps  {}\n",
+            "{side:<6} {}  {}@{}  {planner}  {} steps  {}{}\n",
             text(run, "runId"),
             text(run, "agentKey"),
             text(run, "agentVersion"),
             run["steps"],
-            text(run, "status")
+            text(run, "status"),
+            used(&run["usage"])
         );
     }
     for what in ["agent", "input", "context", "result"] {
@@ -62,6 +63,17 @@ fn comparison(reply: &Value) -> String {
         }
     }
     page
+}
+
+/// Tokens, money and calls of models, where there were any.
+fn used(usage: &Value) -> String {
+    let Some((tokens, cost)) = spent(usage).filter(|(tokens, _)| *tokens > 0) else {
+        return if usage.is_null() { String::new() } else { "  no tokens".to_owned() };
+    };
+    let unpriced = usage["unpricedTokens"].as_u64().map(|tokens| format!(" ({tokens} tokens without a price)"));
+    let calls =
+        counted(usage["modelCalls"].as_u64().and_then(|calls| calls.try_into().ok()).unwrap_or(0), "model call");
+    format!("  {tokens} tokens · {cost}{} in {calls}", unpriced.unwrap_or_default())
 }
 
 pub(super) async fn replay(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {

@@ -22,6 +22,8 @@ const COLUMNS: &[Column] = &[
     Column::new("STEPS", |row| text(row, "steps")),
     Column::new("STARTED", |row| text(row, "submittedAt").get(..19).unwrap_or_default().replace('T', " ")),
     Column::new("ERROR", |row| safe_line(&text(row, "lastError"))),
+    Column::wide("TOKENS", |row| text(&row["usage"], "tokens")),
+    Column::wide("COST", cost),
     Column::wide("ID", |row| text(row, "runId")),
     Column::wide("SNAPSHOT", |row| text(row, "contextSnapshotId")),
     Column::wide("BY", |row| text(row, "startedBy")),
@@ -44,6 +46,15 @@ fn status(row: &Value) -> String {
         _ => ("", ""),
     };
     if word.is_empty() { status } else { format!("{sign} {word}") }
+}
+
+/// Money; tokens without a price are not said to be free.
+fn cost(row: &Value) -> String {
+    let Some((_, cost)) = narrate::spent(&row["usage"]) else { return String::new() };
+    match row["usage"]["unpricedTokens"].as_u64() {
+        Some(tokens) => format!("{cost} + {tokens} tokens without a price"),
+        None => cost,
+    }
 }
 
 pub(super) fn arguments(command: Command) -> Command {
@@ -94,7 +105,7 @@ async fn rows(
 ) -> Result<(Vec<Value>, Option<String>, Option<u64>), Failure> {
     let mut items = Vec::new();
     loop {
-        let mut page = client.query("agent.status", "v1.1", &Value::Object(request.clone())).await?;
+        let mut page = client.query("agent.status", "v1.2", &Value::Object(request.clone())).await?;
         items.extend(page["runs"].as_array_mut().map(std::mem::take).unwrap_or_default());
         let next = page["nextCursor"].as_str().map(str::to_owned);
         match &next {

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::{
     agents::PlannerWords,
     steps::{self, Told},
+    usage::model_calls,
 };
 use crate::{
     gateway::{Context, Handlers},
@@ -218,7 +219,7 @@ fn totals(run: &Run) -> TotalsRow {
         events: run.events,
         steps: run.count(),
         tool_calls: run.tool_calls,
-        model_calls: run.steps().iter().filter(|step| asks_model(&run.operation(step).name)).count() as u64,
+        model_calls: model_calls(run),
         tokens: usage.tokens,
         cost: or(usage.cost, "0"),
         currency: or(usage.currency, "USD"),
@@ -228,11 +229,6 @@ fn totals(run: &Run) -> TotalsRow {
             .ended_at
             .map(|end| u64::try_from(end.since(run.submitted_at).as_micros()).unwrap_or(u64::MAX)),
     }
-}
-
-/// Whether a step of this operation asks a model.
-fn asks_model(operation: &str) -> bool {
-    operation.split_once('@').is_some_and(|(key, _)| key == "model.call")
 }
 
 /// What can be checked from the events alone: each hash, and that each event names the one before it.

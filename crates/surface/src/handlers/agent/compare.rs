@@ -7,10 +7,11 @@ use affiant_engine::{
     ports::RunRow,
 };
 use affiant_journal::{Body, Event, Payload, RunId, SnapshotId};
+use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::agents::PlannerWords;
+use super::{agents::PlannerWords, usage::UsageWords};
 use crate::{
     gateway::{Context, Handlers},
     handlers::{
@@ -65,10 +66,13 @@ struct Side {
     submitted_at: Moment,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<Moment>,
+    /// Since 1.1.0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<UsageWords>,
 }
 
-impl From<RunRow> for Side {
-    fn from(row: RunRow) -> Self {
+impl Side {
+    fn new(row: RunRow, usage: Option<UsageWords>) -> Self {
         Self {
             run_id: row.run,
             agent_key: row.agent,
@@ -79,6 +83,7 @@ impl From<RunRow> for Side {
             steps: row.steps,
             submitted_at: row.submitted_at.into(),
             ended_at: row.ended_at.map(Moment),
+            usage,
         }
     }
 }
@@ -165,6 +170,8 @@ async fn compare(services: Arc<Services>, context: Context, input: Input) -> Res
     let wanted: Vec<&Aligned> =
         comparison.steps.iter().filter(|step| all || relation(step) != Relation::Same).collect();
     let limit = usize::try_from(input.limit.unwrap_or(STEPS)).unwrap_or(usize::MAX);
+    let tells = context.operation.contract().meta.version >= Version::new(1, 1, 0);
+    let usage = |history: &History| tells.then(|| UsageWords::of(&history.run));
     let root = |history: &History| history.run.snapshot.as_ref().map(|snapshot| snapshot.root);
     Ok(Output {
         same: Same {
@@ -173,8 +180,8 @@ async fn compare(services: Arc<Services>, context: Context, input: Input) -> Res
             context: root(&left) == root(&right),
             result: comparison.same_result,
         },
-        left: rows.0.into(),
-        right: rows.1.into(),
+        left: Side::new(rows.0, usage(&left)),
+        right: Side::new(rows.1, usage(&right)),
         truncated: wanted.len() > limit,
         steps: wanted.into_iter().take(limit).map(shown).collect(),
         counts,

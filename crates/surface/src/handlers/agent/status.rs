@@ -7,7 +7,11 @@ use affiant_journal::{ApprovalId, Body, Event, Mode, Payload, RunId, RunSubmitte
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use super::{agents::PlannerWords, filter};
+use super::{
+    agents::PlannerWords,
+    filter,
+    usage::{self, UsageWords},
+};
 use crate::{
     gateway::{Context, Handlers},
     handlers::{
@@ -89,6 +93,9 @@ struct More {
     parent_run_id: Option<RunId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<Moment>,
+    /// Since 1.2.0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<UsageWords>,
 }
 
 /// What a waiting run waits for.
@@ -128,11 +135,12 @@ async fn status(services: Arc<Services>, context: Context, input: Input) -> Resu
         })?;
     }
     let page = services.store.runs(tenant, query).await?;
-    let more = context.operation.contract().meta.version >= Version::new(1, 1, 0);
+    let version = &context.operation.contract().meta.version;
+    let (more, usage) = (*version >= Version::new(1, 1, 0), *version >= Version::new(1, 2, 0));
     let next_offset = part.next_offset(page.rows.len(), page.total);
     let mut runs = Vec::with_capacity(page.rows.len());
     for row in page.rows {
-        let more = if more { Some(more_of(&services, tenant, &row).await?) } else { None };
+        let more = if more { Some(more_of(&services, tenant, &row, usage).await?) } else { None };
         runs.push(shown(row, more));
     }
     Ok(Output { runs, total: Some(page.total), next_offset, next_cursor: page.next.filter(|_| more) })
@@ -152,7 +160,7 @@ fn shown(row: RunRow, more: Option<More>) -> Row {
     }
 }
 
-async fn more_of(services: &Services, tenant: &TenantId, row: &RunRow) -> Result<More, Refusal> {
+async fn more_of(services: &Services, tenant: &TenantId, row: &RunRow, usage: bool) -> Result<More, Refusal> {
     let first = submitted(services, tenant, &row.run).await?;
     let label = first.as_ref().and_then(|first| match &first.metadata {
         Some(Payload::Inline(metadata)) => metadata.get("label")?.as_str().map(str::to_owned),
@@ -169,6 +177,7 @@ async fn more_of(services: &Services, tenant: &TenantId, row: &RunRow) -> Result
         started_by: row.actor.to_string(),
         parent_run_id: row.parent.clone(),
         ended_at: row.ended_at.map(Moment),
+        usage: if usage { usage::of_row(services, tenant, row).await? } else { None },
     })
 }
 
