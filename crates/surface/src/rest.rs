@@ -2,7 +2,7 @@
 //! reply into a response. No operation has code of its own here, so none can drift from its contract.
 
 mod guard;
-mod live;
+pub(crate) mod live;
 pub(crate) mod query;
 mod request;
 mod response;

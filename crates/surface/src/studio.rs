@@ -6,10 +6,15 @@
 
 mod agents;
 mod approvals;
+mod artifacts;
 mod ask;
+mod change;
+mod context;
+mod events;
 mod find;
 mod format;
 mod live;
+pub(crate) mod markdown;
 mod page;
 mod run;
 mod runs;
@@ -49,6 +54,11 @@ pub fn router(gateway: Arc<Gateway>, services: Services) -> Router {
         .route("/runs/{run}", get(run::timeline))
         .route("/runs/{run}/cancel", post(run::cancel))
         .route("/runs/{run}/retry", post(run::retry))
+        .route("/runs/{run}/context", get(context::page))
+        .route("/runs/{run}/artifacts", get(artifacts::list))
+        .route("/runs/{run}/artifacts/{artifact}", get(artifacts::one))
+        .route("/runs/{run}/artifacts/{artifact}/content", get(artifacts::bytes))
+        .route("/runs/{run}/events", get(events::list))
         .route("/approvals", get(approvals::list))
         .route("/approvals/{approval}", get(approvals::one).post(approvals::decide))
         .route("/agents", get(agents::list))

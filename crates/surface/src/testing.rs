@@ -105,7 +105,7 @@ impl Tools for FakeTools {
 
     async fn preview(&self, _: &ToolCall) -> Result<Preview, ToolFailure> {
         let (title, effect) = ("Say no".to_owned(), "nothing".to_owned());
-        Ok(Preview { title, effect, body: "-yes\n+no\n".to_owned(), media: "text/x-diff".to_owned() })
+        Ok(Preview { title, effect, body: "-yes\n+no\n".repeat(30), media: "text/x-diff".to_owned() })
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use affiant_engine::ports::ArtifactRow;
-use affiant_journal::{Digest, RunId};
+use affiant_journal::{Digest, RunId, TenantId};
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
@@ -16,11 +16,12 @@ use super::{MAX_QUERY, Rest, query, request, response};
 use crate::{
     events,
     gateway::{Entered, Route},
+    handlers::Services,
     problem::{Refusal, TraceId},
 };
 
 /// The query whose right is needed for the bytes of an artifact.
-pub(super) const ARTIFACTS: &str = "agent.artifacts";
+pub(crate) const ARTIFACTS: &str = "agent.artifacts";
 
 /// The query that makes a bundle; its right is needed to fetch the file.
 pub(super) const BUNDLE: &str = "agent.bundle";
@@ -86,36 +87,14 @@ impl Rest {
         }
         let route = self.artifacts.as_ref().ok_or_else(|| Refusal::plain("not-found"))?;
         let entered = self.entered(route, request)?;
-        let row = self.services.artifact(&entered.who.tenant, id).await?;
-        let etag = format!("\"{}\"", row.content.digest.hex());
-        if matches(&request.headers, header::IF_NONE_MATCH, &etag) {
-            let mut response = response::empty(StatusCode::NOT_MODIFIED);
-            response::set(response.headers_mut(), header::ETAG, Some(&etag));
-            return Ok(response);
-        }
-        let bytes = self.services.content(&entered.who.tenant, &row).await?;
-        let unchanged =
-            !request.headers.contains_key(header::IF_RANGE) || matches(&request.headers, header::IF_RANGE, &etag);
-        let range = request.headers.get(header::RANGE).filter(|_| unchanged).and_then(|range| range.to_str().ok());
-        let mut response = match range.map_or(Range::Whole, |range| range_of(range, bytes.len())) {
-            Range::Whole => Response::new(Body::from(bytes.to_vec())),
-            Range::Part(first, last) => {
-                let mut response = Response::new(Body::from(bytes[first..=last].to_vec()));
-                *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-                let part = format!("bytes {first}-{last}/{}", bytes.len());
-                response::set(response.headers_mut(), header::CONTENT_RANGE, Some(&part));
-                response
-            }
-            Range::Outside => {
-                let refusal = Refusal::plain("range-not-satisfiable");
-                let mut response = self.refusal(refusal, Some(route), trace);
-                let whole = format!("bytes */{}", bytes.len());
+        match content(&self.services, &entered.who.tenant, id, &request.headers).await? {
+            Content::Here(response) => Ok(response),
+            Content::Outside(whole) => {
+                let mut response = self.refusal(Refusal::plain("range-not-satisfiable"), Some(route), trace);
                 response::set(response.headers_mut(), header::CONTENT_RANGE, Some(&whole));
-                return Ok(response);
+                Ok(response)
             }
-        };
-        describe(response.headers_mut(), &row, &etag);
-        Ok(response)
+        }
     }
 
     /// A bundle that waits for whoever asked for it.
@@ -143,6 +122,50 @@ impl Rest {
         let credential = request::credential(&request.headers);
         self.gateway.enter(route, &credential, request::peer(request).as_deref())
     }
+}
+
+/// The bytes of an artifact, as they are fetched over HTTP at whatever door.
+pub(crate) enum Content {
+    /// All of them, the range that was asked for, or that the caller has them already.
+    Here(Response),
+    /// None of them is in the range that was asked for; what `Content-Range` says to that.
+    Outside(String),
+}
+
+/// The content of a tenant's artifact, as these headers ask for it: `If-None-Match`, `Range`, `If-Range`.
+///
+/// # Errors
+///
+/// `artifact-not-found`.
+pub(crate) async fn content(
+    services: &Services,
+    tenant: &TenantId,
+    id: &str,
+    headers: &HeaderMap,
+) -> Result<Content, Refusal> {
+    let row = services.artifact(tenant, id).await?;
+    let etag = format!("\"{}\"", row.content.digest.hex());
+    if matches(headers, header::IF_NONE_MATCH, &etag) {
+        let mut response = response::empty(StatusCode::NOT_MODIFIED);
+        response::set(response.headers_mut(), header::ETAG, Some(&etag));
+        return Ok(Content::Here(response));
+    }
+    let bytes = services.content(tenant, &row).await?;
+    let unchanged = !headers.contains_key(header::IF_RANGE) || matches(headers, header::IF_RANGE, &etag);
+    let range = headers.get(header::RANGE).filter(|_| unchanged).and_then(|range| range.to_str().ok());
+    let mut response = match range.map_or(Range::Whole, |range| range_of(range, bytes.len())) {
+        Range::Whole => Response::new(Body::from(bytes.to_vec())),
+        Range::Part(first, last) => {
+            let mut response = Response::new(Body::from(bytes[first..=last].to_vec()));
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            let part = format!("bytes {first}-{last}/{}", bytes.len());
+            response::set(response.headers_mut(), header::CONTENT_RANGE, Some(&part));
+            response
+        }
+        Range::Outside => return Ok(Content::Outside(format!("bytes */{}", bytes.len()))),
+    };
+    describe(response.headers_mut(), &row, &etag);
+    Ok(Content::Here(response))
 }
 
 /// Bytes are read and never written: the reply to `OPTIONS`, a refusal of every other method, or nothing to say.

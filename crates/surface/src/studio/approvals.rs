@@ -1,16 +1,16 @@
 //! What waits for a person: the inbox, and one request with everything that must be seen before it is decided.
 
-use axum::extract::Path;
+use axum::{extract::Path, http::StatusCode};
 use serde_json::{Value, json};
 
-use super::{Shown, page::Show, session::Sent};
+use super::{Shown, change, page::Show, session::Sent};
 use crate::rest::query::escape;
 
 /// Requests in the inbox.
 const ROWS: u64 = 100;
 
-/// Lines of a change that are shown at first; the others must be opened before anything can be decided.
-const SHOWN: usize = 40;
+/// What is said of a request that is no longer what was shown, or waits no more.
+const GONE: &[&str] = &["approval-stale", "approval-resolved", "approval-expired", "run-ended"];
 
 /// Requests, those that wait first, oldest first.
 pub(super) async fn list(show: Show) -> Shown {
@@ -32,61 +32,65 @@ pub(super) async fn list(show: Show) -> Shown {
 
 /// One request, with the exact bytes.
 pub(super) async fn one(show: Show, Path(approval): Path<String>) -> Shown {
+    shown(&show, &approval, StatusCode::OK, json!({})).await
+}
+
+/// The page of a request, with what is to be said about it beside what it says itself.
+async fn shown(show: &Show, approval: &str, status: StatusCode, about: Value) -> Shown {
     let found = show.ask("agent.approvals.list", json!({ "approvalId": approval })).await?;
     let approval = &found["approvals"][0];
     let title = approval["title"].as_str().unwrap_or("Approval").to_owned();
-    let facts = json!({ "approval": approval, "change": change(&approval["display"]), "stale": show.asked("stale") });
-    show.page("studio/approval.html", &title, "approvals", facts).await
+    let display = &approval["display"];
+    let text = |name: &str| display[name].as_str().unwrap_or_default();
+    let mut facts = json!({ "approval": approval, "change": change::lines(text("body"), text("media")) });
+    for (name, said) in about.as_object().into_iter().flatten() {
+        facts[name] = said.clone();
+    }
+    show.answer(status, "studio/approval.html", &title, "approvals", facts).await
 }
 
-/// The lines of a change, each with what it does; those after the first few in a part of their own.
-fn change(display: &Value) -> Value {
-    let body = display["body"].as_str().unwrap_or_default();
-    let diff = display["media"].as_str().is_some_and(|media| media.contains("diff"));
-    let kind = |line: &str| match line.as_bytes().first() {
-        _ if !diff => "same",
-        Some(b'+') if line.starts_with("+++") => "file",
-        Some(b'-') if line.starts_with("---") => "file",
-        Some(b'+') => "added",
-        Some(b'-') => "removed",
-        Some(b'@') => "place",
-        _ => "same",
-    };
-    let lines: Vec<Value> = body.lines().map(|line| json!({ "kind": kind(line), "text": line })).collect();
-    let (first, rest) = lines.split_at(lines.len().min(SHOWN));
-    let hidden = body.chars().any(crate::visible::is_hidden);
-    json!({ "first": first, "rest": rest, "count": lines.len(), "hidden": hidden })
-}
-
-/// Approves or rejects exactly what was shown.
+/// Approves or rejects exactly what was shown. Whoever approves a long change says that they have opened all of it.
 pub(super) async fn decide(Path(approval): Path<String>, sent: Sent) -> Shown {
+    let show = &sent.show;
+    if sent.field("action") == Some("approve") && sent.field("seen").is_none() && is_long(show, &approval).await {
+        let wrong = "This change is longer than what is shown at first. Open the rest, read it, and say so below.";
+        let about = json!({ "wrong": wrong, "comment": sent.field("comment") });
+        return shown(show, &approval, StatusCode::UNPROCESSABLE_ENTITY, about).await;
+    }
     let mut input = json!({ "approvalId": approval });
     for (field, name) in [("run", "runId"), ("digest", "actionDigest"), ("action", "action"), ("comment", "comment")] {
         if let Some(said) = sent.field(field) {
             input[name] = said.into();
         }
     }
-    sent.show.tell("agent.approvals", input, sent.field("once")).await?;
-    sent.show.on_to(&format!("/studio/approvals/{}", escape(&approval)))
+    let run = sent.field("run").unwrap_or_default();
+    match show.try_tell("agent.approvals", input, sent.field("once")).await {
+        Ok(_) => show.on_to(&format!("/studio/approvals/{}", escape(&approval))),
+        Err(problem) if GONE.contains(&problem.code()) => {
+            let newer = newer(show, run, &approval).await;
+            let about = json!({
+                "wrong": problem.detail(), "code": problem.code(), "newer": newer, "comment": sent.field("comment"),
+            });
+            shown(show, &approval, StatusCode::CONFLICT, about).await
+        }
+        Err(problem) => Err(show.problem(&problem)),
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Whether a part of a request's change is not seen at first.
+async fn is_long(show: &Show, approval: &str) -> bool {
+    let found = show.try_ask("agent.approvals.list", json!({ "approvalId": approval })).await.unwrap_or_default();
+    let display = &found["approvals"][0]["display"];
+    let change =
+        change::lines(display["body"].as_str().unwrap_or_default(), display["media"].as_str().unwrap_or_default());
+    change["rest"].as_array().is_some_and(|rest| !rest.is_empty())
+}
 
-    #[test]
-    fn a_long_change_has_a_part_that_must_be_opened() {
-        let body = format!("--- a\n+++ b\n@@ -1 +1,60 @@\n-old\n{}", "+new\n".repeat(60));
-        let change = change(&json!({ "body": body, "media": "text/x-diff" }));
-        let kinds: Vec<&str> =
-            change["first"].as_array().unwrap()[..5].iter().map(|it| it["kind"].as_str().unwrap()).collect();
-        assert_eq!(kinds, ["file", "file", "place", "removed", "added"]);
-        assert_eq!((change["first"].as_array().unwrap().len(), change["rest"].as_array().unwrap().len()), (40, 24));
-        assert_eq!(change["hidden"], false);
-    }
-
-    #[test]
-    fn what_hides_in_a_change_is_said() {
-        assert_eq!(change(&json!({ "body": "a\u{202e}b", "media": "text/plain" }))["hidden"], true);
-    }
+/// What the same run asks now, in place of this request.
+async fn newer(show: &Show, run: &str, approval: &str) -> Option<Value> {
+    let pending = json!({ "runId": run, "status": "pending", "limit": 20 });
+    let found = show.try_ask("agent.approvals.list", pending).await.ok()?;
+    let mut rows = found["approvals"].as_array()?.iter().rev();
+    rows.find(|row| row["approvalId"] != approval)
+        .map(|row| json!({ "approvalId": row["approvalId"], "title": row["title"] }))
 }

@@ -72,7 +72,7 @@ pub(super) async fn cancel(Path(run): Path<String>, sent: Sent) -> Shown {
         input["reason"] = reason.into();
     }
     if sent.field("force").is_some() {
-        input["force"] = true.into();
+        input["mode"] = "force".into();
     }
     sent.show.tell("agent.cancel", input, sent.field("once")).await?;
     sent.show.on_to(&format!("/studio/runs/{}", escape(&run)))

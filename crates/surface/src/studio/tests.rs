@@ -75,6 +75,13 @@ impl<'a> Browser<'a> {
     }
 }
 
+/// A world in which the agent that keeps what it is told can be run.
+fn keeping() -> World {
+    let mut contracts = affiant_contract::builtin();
+    contracts.push(affiant_contract::load_file("keeper.yaml", KEEPER).unwrap());
+    World::new(contracts, crate::handlers::all)
+}
+
 async fn text(response: Response<Body>) -> String {
     String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
@@ -205,4 +212,221 @@ async fn what_an_operation_refuses_is_a_page_that_says_why() {
     let token = browser.token().await;
     let denied = browser.post("/studio/runs/run_1/cancel", &[("csrf", &token)]).await;
     assert_eq!(denied.status(), StatusCode::FORBIDDEN);
+}
+
+/// An agent that keeps what it is told as artifacts, and asks a question where it is to.
+const KEEPER: &str = r#"
+kind: agent
+key: keeper
+version: 1.0.0
+title: Keeper <b>
+description: Keeps what it is told.
+goal: Be watched.
+context: In tests.
+domain: agent
+owners: [test]
+tags: [test]
+stability: experimental
+feature: platform.agent
+input:
+  type: object
+  additionalProperties: false
+  required: [text]
+  properties:
+    text: { type: string, description: What is kept. }
+    again: { type: string, description: What is kept beside it. }
+    echo: { type: string, description: What is echoed. }
+    ask: { type: boolean, default: false, description: Whether a person is asked. }
+    places:
+      type: array
+      description: Where.
+      items:
+        type: object
+        additionalProperties: false
+        required: [town]
+        properties:
+          town: { type: string, minLength: 2, description: Its name. }
+          size: { type: integer, description: How many live there. }
+    target:
+      description: What becomes of it.
+      oneOf:
+        - type: object
+          additionalProperties: false
+          required: [kind, address]
+          properties: { kind: { const: mail }, address: { type: string, format: email } }
+        - type: object
+          additionalProperties: false
+          required: [kind]
+          properties: { kind: { const: nothing } }
+    odd: { anyOf: [{ type: string }, { type: array }], description: A strange one. }
+output: { type: object }
+tools:
+  - operation: tool.echo@1.0.0
+    approval: required
+planner:
+  kind: rules
+  rules:
+    - id: keep
+      when: '!("NOTES.md" in artifacts)'
+      then: { artifact: { kind: file, name: NOTES.md, mediaType: text/markdown, content: '${input.text}', cites: [a1] } }
+    - id: keep-more
+      when: 'has(input.again) && !("more.txt" in artifacts)'
+      then: { artifact: { kind: file, name: more.txt, mediaType: text/html, content: '${input.again}' } }
+    - id: ask
+      when: 'has(input.ask) && input.ask && !has(answers.name)'
+      then: { ask: { as: name, question: 'Which <b>name</b>?', schema: { type: string, minLength: 2 } } }
+    - id: echo
+      when: 'has(input.echo) && !has(steps.echoed)'
+      then: { call: { tool: tool.echo@1.0.0, as: echoed, with: { value: '${input.echo}' } } }
+    - id: done
+      then: { finish: {} }
+"#;
+
+/// Starts a run of the keeper and waits until it has ended.
+async fn kept(world: &World, input: Value) -> String {
+    let input = json!({ "agentKey": "keeper", "input": input, "mode": "wait" });
+    call(world, "agent.run", input).await["runId"].as_str().unwrap().to_owned()
+}
+
+/// Returns when a run waits for a person.
+async fn waits(world: &World, run: &str) {
+    let mut follower = world.services.engine.follow(&"t_a".into(), &run.into());
+    loop {
+        let row = world.services.row(&"t_a".into(), run).await.unwrap();
+        match &*row.status {
+            "waiting" => return,
+            "completed" | "failed" | "cancelled" => panic!("the run has ended: {row:?}"),
+            _ => follower.grown(row.events).await,
+        }
+    }
+}
+
+const HOSTILE: &str = "# Notes\n\n<script>alert(1)</script> <img src=//evil.example>\n\n![a](https://evil.example/i.png) [b](javascript:alert(1)) [c](https://evil.example/x)\n\na\u{202e}b";
+
+#[tokio::test]
+async fn an_artifact_is_shown_as_text_and_saved_as_a_file() {
+    let world = keeping();
+    world.work();
+    let run = kept(&world, json!({ "text": HOSTILE, "again": HOSTILE })).await;
+    let mut browser = Browser::of(&world, "user").await;
+    let base = format!("/studio/runs/{run}/artifacts");
+    let facts: Value = serde_json::from_str(&browser.page(&format!("{base}.json")).await).unwrap();
+    let [notes, more] = [0, 1].map(|at| facts["artifacts"][at]["artifactId"].as_str().unwrap().to_owned());
+    for path in [
+        base.clone(),
+        format!("{base}/{notes}?as=text"),
+        format!("{base}/{more}"),
+        format!("{base}/{more}?against={notes}"),
+    ] {
+        let page = browser.page(&path).await;
+        assert!(
+            !page.contains("<script>alert") && !page.contains("<img src=//") && !page.contains("javascript:alert(1)\"")
+        );
+        assert!(page.contains("U+202E") || path.contains("against"), "{path}");
+    }
+    let page = browser.page(&base).await;
+    assert!(page.contains("rel=\"noopener noreferrer\">c</a> <span class=\"quiet\">(evil.example)</span>"), "{page}");
+    let whole = browser.get(&format!("{base}/{more}/content")).await;
+    assert_eq!(
+        whole.headers()[header::CONTENT_DISPOSITION],
+        "attachment; filename=\"more.txt\"; filename*=UTF-8''more.txt"
+    );
+    assert_eq!(whole.headers()[header::CONTENT_SECURITY_POLICY], "sandbox; default-src 'none'");
+    let etag = whole.headers()[header::ETAG].clone();
+    assert_eq!(text(whole).await, HOSTILE);
+    let part = Request::get(format!("{base}/{more}/content")).header(header::RANGE, "bytes=2-6").body(Body::empty());
+    let part = browser.send(part.unwrap()).await;
+    assert_eq!((part.status(), text(part).await.as_str()), (StatusCode::PARTIAL_CONTENT, "Notes"));
+    let outside =
+        Request::get(format!("{base}/{more}/content")).header(header::RANGE, "bytes=9999-").body(Body::empty());
+    assert_eq!(browser.send(outside.unwrap()).await.status(), StatusCode::RANGE_NOT_SATISFIABLE);
+    let same = Request::get(format!("{base}/{more}/content")).header(header::IF_NONE_MATCH, etag).body(Body::empty());
+    assert_eq!(browser.send(same.unwrap()).await.status(), StatusCode::NOT_MODIFIED);
+    let stranger = Browser::new(&world).get(&format!("{base}/{more}/content")).await;
+    assert_eq!(stranger.status(), StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn an_artifact_of_another_run_is_shown_with_its_own() {
+    let world = keeping();
+    world.work();
+    let (one, other) = (kept(&world, json!({ "text": "a" })).await, kept(&world, json!({ "text": "b" })).await);
+    let mut browser = Browser::of(&world, "user").await;
+    let facts: Value =
+        serde_json::from_str(&browser.page(&format!("/studio/runs/{one}/artifacts.json")).await).unwrap();
+    let artifact = facts["artifact"]["artifactId"].as_str().unwrap();
+    let sent = browser.get(&format!("/studio/runs/{other}/artifacts/{artifact}")).await;
+    assert_eq!(location(&sent), format!("/studio/runs/{one}/artifacts/{artifact}"));
+}
+
+#[tokio::test]
+async fn events_are_shown_and_exported_byte_by_byte() {
+    let world = World::shipped();
+    world.work();
+    let run = ran(&world, 60, json!({ "label": "<script>alert(1)</script>\u{202e}" })).await;
+    let mut browser = Browser::of(&world, "user").await;
+    let stored = world.services.store.load(&"t_a".into(), &run.as_str().into(), 0, 10_000).await.unwrap();
+    let bytes: Vec<u8> = stored.iter().flat_map(|entry| [&*entry.bytes, b"\n"].concat()).collect();
+    let path = format!("/studio/runs/{run}/events");
+    assert_eq!(browser.page(&format!("{path}.jsonl")).await.into_bytes(), bytes);
+    let page = browser.page(&path).await;
+    assert!(page.contains("id=\"e0\"") && page.contains("U+202E") && !page.contains("<script>alert"));
+    assert!(page.contains("from=100") && !page.contains("id=\"e100\""));
+    assert!(browser.page(&format!("{path}?from=12")).await.contains("id=\"e12\""));
+    let facts: Value = serde_json::from_str(&browser.page(&format!("{path}.json?q=run")).await).unwrap();
+    let kinds: Vec<&str> = facts["events"].as_array().unwrap().iter().map(|it| it["type"].as_str().unwrap()).collect();
+    assert!(kinds.len() > 2 && kinds.iter().all(|kind| kind.starts_with("run.")), "{kinds:?}");
+    let only = browser.page(&format!("{path}.jsonl?q=run.submitted")).await;
+    assert_eq!(only.lines().count(), 1);
+}
+
+#[tokio::test]
+async fn the_context_of_a_run_is_shown_item_by_item() {
+    let world = keeping();
+    world.work();
+    let run = kept(&world, json!({ "text": HOSTILE })).await;
+    let mut browser = Browser::of(&world, "user").await;
+    let facts: Value = serde_json::from_str(&browser.page(&format!("/studio/runs/{run}/context.json")).await).unwrap();
+    let items = facts["snapshot"]["items"].as_array().unwrap();
+    let key = items[0]["key"].as_str().unwrap();
+    let page = browser.page(&format!("/studio/runs/{run}/context?item={key}")).await;
+    assert!(page.contains("nothing was sent to a model") && !page.contains("<script>alert"), "{page}");
+    assert!(page.contains("sealed beside the record"));
+}
+
+#[tokio::test]
+async fn a_long_change_is_not_approved_before_it_was_opened_and_a_stale_one_not_at_all() {
+    let world = keeping();
+    world.work();
+    let input = json!({ "agentKey": "keeper", "input": { "text": "a", "echo": "x" } });
+    let run = call(&world, "agent.run", input).await["runId"].as_str().unwrap().to_owned();
+    let mut browser = Browser::of(&world, "admin").await;
+    waits(&world, &run).await;
+    let approval = call(&world, "agent.approvals.list", json!({ "runId": run })).await["approvals"][0].clone();
+    let path = format!("/studio/approvals/{}", approval["approvalId"].as_str().unwrap());
+    let token = browser.token().await;
+    let other = format!("sha256:{}", "0".repeat(64));
+    let digest = approval["actionDigest"].as_str().unwrap();
+    let decide = |action: &'static str, digest: &str, seen: bool| {
+        let fields =
+            [("csrf", token.clone()), ("run", run.clone()), ("digest", digest.to_owned()), ("action", action.into())];
+        let seen = seen.then(|| ("seen", "true".to_owned()));
+        fields.into_iter().chain(seen).chain([("comment", "my note".to_owned())]).collect::<Vec<_>>()
+    };
+    async fn post(browser: &mut Browser<'_>, path: &str, fields: &[(&str, String)]) -> Response<Body> {
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        browser.post(path, &fields).await
+    }
+    let unseen = post(&mut browser, &path, &decide("approve", digest, false)).await;
+    assert_eq!(unseen.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let page = text(unseen).await;
+    assert!(page.contains("Open the rest") && page.contains("my note</textarea>"), "{page}");
+    let stale = post(&mut browser, &path, &decide("approve", &other, true)).await;
+    assert_eq!(stale.status(), StatusCode::CONFLICT);
+    assert!(text(stale).await.contains("approval-stale"));
+    let done = post(&mut browser, &path, &decide("approve", digest, true)).await;
+    assert_eq!(location(&done), path);
+    let twice = post(&mut browser, &path, &decide("reject", digest, true)).await;
+    assert_eq!(twice.status(), StatusCode::CONFLICT);
+    assert!(text(twice).await.contains("Nothing was decided by you."));
 }

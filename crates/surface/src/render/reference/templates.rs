@@ -6,7 +6,13 @@ use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, Value
 use serde::Serialize;
 
 use super::{pretty::pretty, yaml};
-use crate::{assets, render::schema::each, rest::query, studio::words, visible::safe};
+use crate::{
+    assets,
+    render::schema::each,
+    rest::query,
+    studio::{markdown, words},
+    visible::safe,
+};
 
 static TEMPLATES: LazyLock<Environment<'static>> =
     LazyLock::new(|| environment(SOURCES, UndefinedBehavior::SemiStrict));
@@ -47,6 +53,7 @@ fn environment(sources: &[(&'static str, &'static str)], undefined: UndefinedBeh
         escape(text, &mut html);
         Value::from_safe_string(html)
     });
+    templates.add_filter("untrusted", |text: &str| Value::from_safe_string(markdown::untrusted(text)));
     templates.add_filter("segment", |text: &str| query::escape(text));
     templates.add_global("stylesheet", assets::path("docs", "css"));
     templates.add_global("icon", assets::path("icon", "svg"));
@@ -74,6 +81,7 @@ const PAGES: &[(&str, &str)] = sources! {
     "studio/layout.html" "studio/macros.html" "studio/run.head.html"
     "studio/sign-in.html" "studio/again.html" "studio/problem.html" "studio/welcome.html"
     "studio/runs.html" "studio/run.html" "studio/approvals.html" "studio/approval.html" "studio/agents.html"
+    "studio/events.html" "studio/artifacts.html" "studio/context.html"
 };
 
 /// A template for HTML. `facts` are its variables. Tables name their roles, because on a narrow page their cells are
