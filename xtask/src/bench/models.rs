@@ -38,7 +38,8 @@ fn project(name: &str, url: &str) -> Result<std::path::PathBuf> {
     Ok(folder)
 }
 
-/// From one question to the next, less what the provider takes when it is asked directly.
+/// From one question to the next, and of that the step that asks: from its decision until what its answer wants is
+/// decided. Both less what the provider takes when it is asked directly.
 fn step(affiant: &std::path::Path) -> Result<Value> {
     let provider = Provider::start(&["--delay", "0"])?;
     let folder = project("bench-models", &provider.url)?;
@@ -49,24 +50,40 @@ fn step(affiant: &std::path::Path) -> Result<Value> {
     let run = submit(&mut client, "one", &format!("script: {}", Value::from(turns)))?;
     until(Duration::from_secs(120), || Ok(status(&mut client, &run)? == "completed"))?;
     let reply = client.get("/agent/events/v1", &format!("runId={run}&limit=10000"))?.json()?;
-    let asked: Vec<u64> = reply["events"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|event| event["type"] == "step.decided" && event["body"]["rule"] == "model")
-        .filter_map(|event| event["mono"].as_u64())
-        .collect();
-    ensure!(asked.len() == ROUNDS, "{} questions were asked instead of {ROUNDS}", asked.len());
-    let mut rounds: Vec<f64> = asked.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1e3).collect();
-    let mut direct = direct(&provider.url)?;
-    rounds.sort_by(f64::total_cmp);
-    direct.sort_by(f64::total_cmp);
-    let (round, provider) = (rounds[rounds.len() / 2], direct[direct.len() / 2]);
+    let events = reply["events"].as_array().into_iter().flatten();
+    let decided = events.filter(|event| event["type"] == "step.decided");
+    let decided: Vec<(bool, u64)> =
+        decided.filter_map(|event| Some((event["body"]["rule"] == "model", event["mono"].as_u64()?))).collect();
+    ensure!(decided.len() == 2 * ROUNDS - 1, "{} steps were decided in {ROUNDS} rounds", decided.len());
+    let took = |from: &(bool, u64), to: &(bool, u64)| (to.1 - from.1) as f64 / 1e3;
+    let of =
+        |model: bool| decided.windows(2).filter(move |pair| pair[0].0 == model).map(|pair| took(&pair[0], &pair[1]));
+    let (step, tool) = (Spread::of(of(true)), Spread::of(of(false)));
+    let round = Spread::of(decided.windows(3).filter(|three| three[0].0).map(|three| took(&three[0], &three[2])));
+    let provider = Spread::of(direct(&provider.url)?.into_iter());
     Ok(json!({
         "rounds": ROUNDS, "eachRound": "one model call and one tool call, both durable before and after",
-        "roundMsMedian": round, "providerMsMedian": provider, "overheadMsMedian": round - provider,
-        "roundMsP99": rounds[rounds.len() * 99 / 100],
+        "providerMsMedian": provider.median,
+        "modelStepMsMedian": step.median, "modelStepMsP99": step.p99,
+        "modelStepOverheadMsMedian": step.median - provider.median,
+        "toolStepMsMedian": tool.median,
+        "roundMsMedian": round.median, "roundMsP99": round.p99, "roundOverheadMsMedian": round.median - provider.median,
     }))
+}
+
+/// How long something took, in milliseconds.
+struct Spread {
+    median: f64,
+    p99: f64,
+}
+
+impl Spread {
+    fn of(took: impl Iterator<Item = f64>) -> Self {
+        let mut took: Vec<f64> = took.collect();
+        took.sort_by(f64::total_cmp);
+        let at = |place: usize| took.get(place).copied().unwrap_or_default();
+        Self { median: at(took.len() / 2), p99: at(took.len() * 99 / 100) }
+    }
 }
 
 /// The provider asked directly, with a question of the same kind.
