@@ -36,8 +36,47 @@ pub(crate) fn sdks() -> Result<()> {
     project(&folder, &provider.url)?;
     let server = Server::start_with(&sh::affiant()?, &folder.join("data"), &folder, &env)?;
     let mut client = server.client()?;
-    FORMATS.iter().try_for_each(|format| asked_by_a_run(&mut client, &provider, format))
+    FORMATS.iter().try_for_each(|format| asked_by_a_run(&mut client, &provider, format))?;
+    recorded(&folder, provider)
 }
+
+/// A test's answers are recorded once, then heard without the provider; another question is answered by nobody.
+fn recorded(folder: &Path, provider: Provider) -> Result<()> {
+    let affiant = sh::affiant()?;
+    let test = |more: &[&str]| -> Result<(bool, String)> {
+        let mut command = sh::program(&affiant);
+        command.args(["agent", "test", "asks-anthropic"]).args(more).current_dir(folder).env("PROVIDER_KEY", KEY);
+        let output = command.output()?;
+        Ok((output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()))
+    };
+    let (agent, cassette) =
+        (folder.join("agents/asks-anthropic-1.0.0.yaml"), folder.join("agents/asks.cassette.jsonl"));
+    let text = fs::read_to_string(&agent)? + TEST;
+    fs::write(&agent, &text)?;
+    let (passed, said) = test(&["--record"])?;
+    ensure!(passed && said.contains("recorded 2 exchanges"), "recording: {said}");
+    ensure!(!fs::read_to_string(&cassette)?.contains(KEY), "the key is on the cassette");
+    drop(provider);
+    let (passed, said) = test(&[])?;
+    ensure!(passed, "hearing it again: {said}");
+    fs::write(&agent, text.replace("Look once.", "Look twice."))?;
+    let (passed, said) = test(&[])?;
+    ensure!(!passed && said.contains("cassette-miss"), "another question: {said}");
+    let (before, (passed, said)) = (fs::read(&cassette)?, test(&["--record"])?);
+    ensure!(!passed && fs::read(&cassette)? == before, "a recording without a provider: {said}");
+    println!("   a test was recorded, heard again without the provider, and missed when it asked otherwise");
+    Ok(())
+}
+
+const TEST: &str = r#"
+tests:
+  - title: It looks and says what it saw
+    prompt: |
+      Look once.
+      script: [{"calls":[{"name":"tool_echo","arguments":{"value":1}}]},{"text":"Seen: {results}"}]
+    cassette: asks.cassette.jsonl
+    expect: { status: completed, calls: [tool.echo] }
+"#;
 
 /// A connection and an agent for each format.
 fn project(folder: &Path, url: &str) -> Result<()> {

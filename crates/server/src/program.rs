@@ -5,8 +5,9 @@ use std::{
     sync::Arc,
 };
 
+use affiant_adapters::models::{Cassette, Providers, Recorder};
 use affiant_contract::{Loaded, Registry};
-use affiant_engine::ports::{ToolServers, Tools};
+use affiant_engine::ports::{Models, ToolServers, Tools};
 use affiant_surface::cli::{Exit, Failure, Host, Serve};
 
 use crate::{project::Project, serve};
@@ -32,6 +33,18 @@ impl Host for Program {
         // Sources read contracts and tools do not, so these need none.
         let contracts = Arc::new(Registry::default());
         affiant_adapters::open(&affiant_adapters::Config::new(folder.to_owned(), contracts)).tools
+    }
+
+    fn played(&self, file: &Path) -> Result<Arc<dyn Models>, Failure> {
+        Ok(Arc::new(Cassette::open(file).map_err(|error| unusable(&error.into()))?))
+    }
+
+    fn recording(&self, folder: &Path, file: &Path) -> Result<Arc<dyn Models>, Failure> {
+        let project = Project::find(folder).map_err(|error| unusable(&error))?;
+        let tables = project.map(|project| project.config.providers).unwrap_or_default();
+        let connections = Arc::new(serve::connections::AtHand::new(&tables)?);
+        let recorder = Recorder::open(file).map_err(|error| unusable(&error.into()))?;
+        Ok(Arc::new(Providers::new(connections).recorded_by(recorder)))
     }
 
     fn tool_servers(&self, folder: &Path) -> Result<Arc<dyn ToolServers>, Failure> {

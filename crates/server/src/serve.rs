@@ -7,7 +7,7 @@
 
 mod admit;
 mod configuration;
-mod connections;
+pub(crate) mod connections;
 mod money;
 mod parts;
 

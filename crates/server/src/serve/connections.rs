@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use affiant_engine::ports::{Connection, Secret};
+use affiant_engine::ports::{Connection, Connections, ProviderKind, Secret};
+use affiant_journal::TenantId;
 use affiant_surface::cli::Failure;
+use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::project::ProviderConfig;
@@ -37,6 +39,49 @@ fn connection(name: &str, table: &ProviderConfig) -> Result<Connection, Failure>
     };
     let (kind, base_url, at_once) = (table.kind, table.base_url.clone(), table.at_once);
     Ok(Connection { name: name.to_owned(), kind, base_url, key, at_once })
+}
+
+/// Connections without a server: those of the configuration, and the usual names with the keys that the environment has.
+pub(crate) struct AtHand(Vec<Connection>);
+
+/// The usual names, and the variables that hold their keys.
+const USUAL: [(ProviderKind, &[&str]); 4] = [
+    (ProviderKind::Anthropic, &["ANTHROPIC_API_KEY"]),
+    (ProviderKind::Openai, &["OPENAI_API_KEY"]),
+    (ProviderKind::Gemini, &["GEMINI_API_KEY", "GOOGLE_API_KEY"]),
+    (ProviderKind::Ollama, &[]),
+];
+
+impl AtHand {
+    /// # Errors
+    ///
+    /// As [`configured`].
+    pub(crate) fn new(tables: &BTreeMap<String, ProviderConfig>) -> Result<Self, Failure> {
+        let mut found = configured(tables)?;
+        for (kind, variables) in USUAL {
+            let key = variables.iter().find_map(|name| std::env::var(name).ok().filter(|key| !key.trim().is_empty()));
+            let key = key.map(|key| Secret::new(key.trim().to_owned()));
+            let is_new = !found.iter().any(|connection| connection.name == kind.as_str());
+            if is_new && (key.is_some() || !kind.needs_key()) {
+                let (name, at_once) = (kind.as_str().to_owned(), Connection::AT_ONCE);
+                found.push(Connection { name, kind, base_url: None, key, at_once });
+            }
+        }
+        Ok(Self(found))
+    }
+}
+
+#[async_trait]
+impl Connections for AtHand {
+    async fn connection(&self, _: &TenantId, name: &str) -> Result<Option<Connection>, String> {
+        let found = self.0.iter().find(|connection| connection.name == name);
+        found.cloned().map(Some).ok_or_else(|| {
+            format!(
+                "keys that a server has sealed stay there; name it as [providers.{name}] in affiant.toml, with `key` as \
+                 `env:VARIABLE`"
+            )
+        })
+    }
 }
 
 /// What the record says of the tables: everything, for they hold no key.

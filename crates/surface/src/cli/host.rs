@@ -6,7 +6,7 @@ use std::{
 };
 
 use affiant_contract::Loaded;
-use affiant_engine::ports::{ToolServers, Tools};
+use affiant_engine::ports::{Models, ToolServers, Tools};
 
 use super::{Exit, Failure};
 
@@ -20,6 +20,13 @@ pub trait Host {
 
     /// The tools of the project in `folder`, for the tests that stand in agents.
     fn tools(&self, folder: &Path) -> Arc<dyn Tools>;
+
+    /// Models that answer what was recorded in this file, and nothing else.
+    fn played(&self, file: &Path) -> Result<Arc<dyn Models>, Failure>;
+
+    /// The providers of the project that `folder` stands in, and those whose keys the environment holds, asked over the
+    /// network. Every complete exchange is appended to the file.
+    fn recording(&self, folder: &Path, file: &Path) -> Result<Arc<dyn Models>, Failure>;
 
     /// The MCP servers of the project that `folder` stands in.
     fn tool_servers(&self, folder: &Path) -> Result<Arc<dyn ToolServers>, Failure>;

@@ -5,6 +5,7 @@ mod offline;
 mod rehearse;
 mod show;
 mod think;
+mod voices;
 
 use super::{
     Noun, Verb,
@@ -51,7 +52,8 @@ pub(super) const NOUN: Noun = Noun {
             name: "test",
             alias: None,
             about: "Run the tests that stand in an agent's file, without a server",
-            examples: "  affiant agent test release-notes\n  affiant agent test agents/hello-0.1.0.yaml",
+            examples: "  affiant agent test release-notes\n  affiant agent test agents/hello-0.1.0.yaml\n  \
+                affiant agent test triage --record",
             arguments: offline::test_arguments,
             run: |context, matches| Box::pin(offline::test(context, matches)),
         },

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use affiant_contract::{Contract, Finding, Kind};
 use affiant_engine::rules;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::rehearse::{self, Rehearsed};
+use super::{
+    rehearse::{self, Rehearsed},
+    voices::Voices,
+};
 use crate::cli::{
     Context, Exit, Failure,
     contract::{self, lint},
@@ -26,7 +29,9 @@ pub(super) fn arguments(command: Command) -> Command {
 }
 
 pub(super) fn test_arguments(command: Command) -> Command {
-    arguments(command).after_help("Exit codes: 0 every test passes; 10 one does not.")
+    let help = "Ask the providers in tests that name a `cassette`, and write what they say there; this may cost money";
+    let record = Arg::new("record").long("record").help(help).action(ArgAction::SetTrue);
+    arguments(command).arg(record).after_help("Exit codes: 0 every test passes; 10 one does not.")
 }
 
 /// The agent that the command line names, with every finding that keeps it from being read.
@@ -85,15 +90,22 @@ pub(super) async fn test(context: &Context<'_>, matches: &ArgMatches) -> Result<
     let folder =
         agent.source.path.parent().map_or_else(|| context.folder.clone(), |beside| context.folder.join(beside));
     let tools = context.host.tools(&context.folder);
-    let mut all = Vec::new();
-    for case in &body.tests {
-        all.push(rehearse::rehearse(&agent, case, context.registry()?, &*tools, &folder).await);
+    let record = matches.get_flag("record");
+    if record && !body.tests.iter().any(|case| case["cassette"].is_string()) {
+        let failure = Failure::usage(format!("no test of {} names a cassette", agent.reference()));
+        return Err(failure.next("say `cassette: FILE` in a test, instead of `says`"));
     }
-    print(context, &agent, &all)?;
+    let (mut voices, mut all) = (Voices::new(context, record), Vec::new());
+    for case in &body.tests {
+        let mut speakers = |file: &std::path::Path| voices.of(file);
+        all.push(rehearse::rehearse(&agent, case, context.registry()?, &*tools, (&folder, &mut speakers)).await);
+    }
+    voices.keep(all.iter().all(|test| test.ended))?;
+    print(context, &agent, &all, record)?;
     Ok(if all.iter().all(|test| test.trouble.is_empty()) { Exit::Done } else { Exit::RunFailed })
 }
 
-fn print(context: &Context<'_>, agent: &Contract, all: &[Rehearsed]) -> Result<(), Failure> {
+fn print(context: &Context<'_>, agent: &Contract, all: &[Rehearsed], record: bool) -> Result<(), Failure> {
     if context.format() != Format::Table {
         let row = |test: &Rehearsed| json!({ "title": test.title, "passed": test.trouble.is_empty(), "trouble": test.trouble });
         let items = all.iter().map(row).collect();
@@ -108,10 +120,11 @@ fn print(context: &Context<'_>, agent: &Contract, all: &[Rehearsed]) -> Result<(
     terminal::page(&match (all.len(), failed) {
         (0, _) => format!("{} has no tests; add `tests:` to its file", agent.reference()),
         (total, 0) => {
-            let how = if agent.agent().is_some_and(|agent| agent.planner.model().is_some()) {
-                "the model's answers are the tests' own, nothing was spent"
-            } else {
-                "rules, no model"
+            let thinks = agent.agent().is_some_and(|agent| agent.planner.model().is_some());
+            let how = match (thinks, record) {
+                (true, true) => "providers were asked where a test has a cassette",
+                (true, false) => "the model's answers are the tests' own, nothing was spent",
+                (false, _) => "rules, no model",
             };
             format!("✓ {}, all pass; {how}", counted(total, "test"))
         }

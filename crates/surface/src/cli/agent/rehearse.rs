@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use similar::TextDiff;
 use tokio_util::sync::CancellationToken;
 
-use super::think;
+use super::{think, voices::Speakers};
 
 /// More decisions than any test needs; an agent that goes on is one that does not end.
 const DECISIONS: usize = 10_000;
@@ -24,6 +24,8 @@ pub(super) struct Rehearsed {
     pub(super) title: String,
     /// What was not as expected; nothing when it passed.
     pub(super) trouble: Vec<String>,
+    /// Whether it came to an end, expected or not.
+    pub(super) ended: bool,
 }
 
 /// What a run came to.
@@ -44,18 +46,19 @@ pub(super) async fn rehearse(
     case: &Value,
     registry: &Registry,
     tools: &dyn Tools,
-    folder: &Path,
+    (folder, speakers): (&Path, &mut Speakers<'_>),
 ) -> Rehearsed {
     let title = case["title"].as_str().unwrap_or("a test without a title").to_owned();
     let came = match agent.agent() {
         Some(rules) if rules.planner.model().is_none() => run(rules, &agent.meta.key, case, registry, tools).await,
-        _ => think::run(agent, case, registry, tools, folder).await,
+        _ => think::run(agent, case, registry, tools, (folder, speakers)).await,
     };
+    let ended = came.is_ok();
     let trouble = match came {
         Ok(came) => compare(&case["expect"], &came),
         Err(trouble) => vec![trouble],
     };
-    Rehearsed { title, trouble }
+    Rehearsed { title, trouble, ended }
 }
 
 async fn run(agent: &Agent, key: &str, case: &Value, registry: &Registry, tools: &dyn Tools) -> Result<Came, String> {
@@ -256,7 +259,7 @@ mod tests {
         let registry = Registry::new(affiant_contract::builtin()).unwrap();
         let echo = registry.agents().find(|agent| &*agent.meta.key == "echo").unwrap().clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(rehearse(&echo, case, &registry, &Mirror, Path::new(".")))
+        runtime.block_on(rehearse(&echo, case, &registry, &Mirror, (Path::new("."), &mut |_| Err("none".into()))))
     }
 
     #[test]

@@ -1,17 +1,23 @@
-//! One test of an agent whose next step a model decides: the model says what the test's `says` list says, in order, or
-//! what was recorded in the file of exchanges that `exchanges` names. Nobody is asked, and nothing is spent.
+//! One test of an agent whose next step a model decides: the model says what the test's `says` list says, in order, what
+//! stands in the file that `exchanges` names, or what was recorded of a provider in a `cassette`. Unless a cassette is
+//! being recorded nobody is asked, and nothing is spent.
 
-use std::{collections::VecDeque, path::Path, sync::Arc};
+use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
 
-use affiant_contract::{Contract, Registry};
+use affiant_contract::{Contract, ModelName, Registry};
 use affiant_engine::{
     Rehearsal,
-    ports::{ModelReply, ModelUsage, Part, Stop, Tools},
+    ports::{ModelAsk, ModelReply, ModelRequest, ModelUsage, Models, Part, Stop, Tools},
     rules::{Beginning, PlannedCall, Wish},
 };
+use affiant_journal::TenantId;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
-use super::rehearse::{Came, carried_out, complete, snapshot};
+use super::{
+    rehearse::{Came, carried_out, complete, snapshot},
+    voices::Speakers,
+};
 
 /// More decisions than any test needs.
 const DECISIONS: usize = 1_000;
@@ -22,7 +28,7 @@ pub(super) async fn run(
     case: &Value,
     registry: &Registry,
     tools: &dyn Tools,
-    folder: &Path,
+    (folder, speakers): (&Path, &mut Speakers<'_>),
 ) -> Result<Came, String> {
     let input = complete(agent.agent().ok_or("it is no agent")?, &case["input"])?;
     let beginning = Beginning {
@@ -35,13 +41,13 @@ pub(super) async fn run(
     };
     let rehearsal = Rehearsal::new(agent, registry, &beginning, snapshot(&case["snapshot"]));
     let mut rehearsal = rehearsal.map_err(|error| error.to_string())?.ok_or("no model decides in it")?;
-    let mut script = script(case, folder)?;
+    let mut voice = voice(case, folder, speakers, timeout(agent))?;
     let mut came = Came::default();
     for _ in 0..DECISIONS {
         match rehearsal.next().wish {
             Wish::Call(calls) => {
                 for call in calls {
-                    step(&mut rehearsal, &mut came, &call, (case, &mut script), registry, tools).await?;
+                    step(&mut rehearsal, &mut came, &call, (case, &mut voice), registry, tools).await?;
                 }
             }
             Wish::Artifact(made) => {
@@ -73,15 +79,13 @@ async fn step(
     rehearsal: &mut Rehearsal,
     came: &mut Came,
     call: &PlannedCall,
-    (case, script): (&Value, &mut VecDeque<ModelReply>),
+    (case, voice): (&Value, &mut Voice),
     registry: &Registry,
     tools: &dyn Tools,
 ) -> Result<(), String> {
     if let Some(request) = rehearsal.request(call) {
-        let (to, _) = request?;
-        let reply = script.pop_front().ok_or_else(|| {
-            format!("{to} is asked once more than the test's `says` has answers; it was asked {} times", came.asked)
-        })?;
+        let (to, request) = request?;
+        let reply = voice.answer(&to, request, came.asked).await?;
         came.asked += 1;
         rehearsal.answered(to, &reply);
         return Ok(());
@@ -93,17 +97,58 @@ async fn step(
     Ok(())
 }
 
-/// What the model says, answer by answer.
-fn script(case: &Value, folder: &Path) -> Result<VecDeque<ModelReply>, String> {
-    let from = match (case.get("says"), case["exchanges"].as_str()) {
-        (Some(said), None) => said.clone(),
-        (None, Some(file)) => recorded(&folder.join(file))?,
+/// Who speaks for the model in a test.
+enum Voice {
+    /// The test itself, answer by answer, whatever is asked.
+    Script(VecDeque<ModelReply>),
+    /// A cassette, or the providers whose answers are recorded on one: what is asked must be what was asked.
+    Models { models: Arc<dyn Models>, timeout: Duration },
+}
+
+impl Voice {
+    async fn answer(&mut self, to: &ModelName, request: ModelRequest, asked: usize) -> Result<ModelReply, String> {
+        match self {
+            Self::Script(script) => script.pop_front().ok_or_else(|| {
+                format!("{to} is asked once more than the test's `says` has answers; it was asked {asked} times")
+            }),
+            Self::Models { models, timeout } => {
+                let ask = ModelAsk {
+                    tenant: TenantId::from("local"),
+                    model: to.clone(),
+                    request: Arc::new(request),
+                    idempotency_key: format!("test/{asked}").into(),
+                    timeout: *timeout,
+                    cancel: CancellationToken::new(),
+                    told: Arc::new(|_| ()),
+                };
+                models.ask(ask).await.map_err(|failure| format!("{}: {}", failure.code, failure.message))
+            }
+        }
+    }
+}
+
+fn timeout(agent: &Contract) -> Duration {
+    let planner = agent.agent().and_then(|agent| agent.planner.model());
+    planner.map_or(Duration::from_secs(600), |planner| planner.timeout)
+}
+
+/// Who speaks in this test: it says so in one way.
+fn voice(case: &Value, folder: &Path, speakers: &mut Speakers<'_>, timeout: Duration) -> Result<Voice, String> {
+    let from = match (case.get("says"), case["exchanges"].as_str(), case["cassette"].as_str()) {
+        (Some(said), None, None) => said.clone(),
+        (None, Some(file), None) => recorded(&folder.join(file))?,
+        (None, None, Some(file)) => return Ok(Voice::Models { models: speakers(&folder.join(file))?, timeout }),
         _ => {
-            return Err("the test says neither what the model `says` nor in which file of `exchanges` it stands".into());
+            return Err(
+                "the test says not, or not in one way, where the model's answers come from: what it `says`, a file \
+                        of `exchanges`, or a `cassette`"
+                    .into(),
+            );
         }
     };
     let said = from.as_array().ok_or("`says` is a list of answers")?;
-    said.iter().enumerate().map(|(place, answer)| reply(place, answer)).collect()
+    let said: Result<_, String> = said.iter().enumerate().map(|(place, answer)| reply(place, answer)).collect();
+    said.map(Voice::Script)
 }
 
 /// The answers in a file: one JSON array, or one answer a line.
