@@ -5,6 +5,7 @@ pub mod auth;
 pub mod cli;
 pub mod docs;
 pub mod events;
+mod forms;
 pub mod gateway;
 pub mod handlers;
 pub mod health;

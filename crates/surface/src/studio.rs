@@ -9,17 +9,21 @@ mod approvals;
 mod artifacts;
 mod ask;
 mod change;
+mod compare;
 mod context;
 mod events;
 mod find;
+mod fork;
 mod format;
 mod live;
 pub(crate) mod markdown;
 mod page;
+mod person;
 mod run;
 mod runs;
 mod session;
 mod sign;
+mod start;
 pub(crate) mod words;
 
 use std::sync::{Arc, atomic::AtomicU64};
@@ -53,7 +57,11 @@ pub fn router(gateway: Arc<Gateway>, services: Services) -> Router {
         .route("/runs", get(runs::list))
         .route("/runs/{run}", get(run::timeline))
         .route("/runs/{run}/cancel", post(run::cancel))
-        .route("/runs/{run}/retry", post(run::retry))
+        .route("/runs/{run}/retry", get(person::retry_form).post(person::retry))
+        .route("/runs/{run}/answer", get(person::answer_form).post(person::answer))
+        .route("/runs/{run}/resolve", get(person::resolve_form).post(person::resolve))
+        .route("/runs/{run}/fork", get(fork::form).post(fork::start))
+        .route("/compare", get(compare::page))
         .route("/runs/{run}/context", get(context::page))
         .route("/runs/{run}/artifacts", get(artifacts::list))
         .route("/runs/{run}/artifacts/{artifact}", get(artifacts::one))
@@ -62,6 +70,8 @@ pub fn router(gateway: Arc<Gateway>, services: Services) -> Router {
         .route("/approvals", get(approvals::list))
         .route("/approvals/{approval}", get(approvals::one).post(approvals::decide))
         .route("/agents", get(agents::list))
+        .route("/agents/{agent}", get(agents::one))
+        .route("/agents/{agent}/new", get(start::form).post(start::start))
         .route("/live", get(live::stream))
         .route("/go", get(find::search))
         .route("/go/{id}", get(find::go))

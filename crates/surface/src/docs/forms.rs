@@ -6,11 +6,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::lookup::named;
-use crate::render::{
-    names::{docs_path, is_newest},
-    reference::{
-        examples::Request,
-        fields::{kind, resolve},
+use crate::{
+    forms::{Calls, Field, Shape, calls, options, read_leaf, shape, spaced},
+    render::{
+        names::{docs_path, is_newest},
+        reference::fields::resolve,
     },
 };
 
@@ -25,37 +25,12 @@ pub(super) struct FormPage {
     reference: String,
     operation: String,
     operation_page: String,
-    inputs: Vec<Input>,
+    inputs: Vec<Field>,
     /// What is wrong beside what is wrong with one field.
     issues: Vec<String>,
     /// Whether something was entered.
     entered: bool,
     calls: Option<Calls>,
-}
-
-#[derive(Debug, Serialize)]
-struct Calls {
-    curl: String,
-    cli: String,
-    python: String,
-    typescript: String,
-}
-
-/// One field, with what was entered.
-#[derive(Debug, Serialize)]
-struct Input {
-    name: String,
-    label: String,
-    /// `text`, `textarea`, `number`, `select`, `checkbox`, `json`, `lines`.
-    widget: &'static str,
-    required: bool,
-    personal: bool,
-    placeholder: Option<String>,
-    help: Option<String>,
-    options: Vec<String>,
-    whole: bool,
-    value: String,
-    issue: Option<String>,
 }
 
 /// The form of this name: that of a form contract, or of an operation without one. `entered` are its fields as sent.
@@ -95,23 +70,6 @@ fn from_schema(operation: &BoundOperation) -> Form {
     }
 }
 
-/// `contextSnapshotId` as `Context snapshot id`.
-fn spaced(name: &str) -> String {
-    let mut words = String::with_capacity(name.len() + 4);
-    for (index, letter) in name.chars().enumerate() {
-        match letter {
-            first if index == 0 => words.extend(first.to_uppercase()),
-            '_' | '-' => words.push(' '),
-            upper if upper.is_ascii_uppercase() => {
-                words.push(' ');
-                words.push(upper.to_ascii_lowercase());
-            }
-            other => words.push(other),
-        }
-    }
-    words
-}
-
 fn page(registry: &Registry, contract: &Contract, form: &Form, operation: &BoundOperation) -> FormPage {
     let called = operation.contract();
     FormPage {
@@ -128,14 +86,14 @@ fn page(registry: &Registry, contract: &Contract, form: &Form, operation: &Bound
     }
 }
 
-fn input(field: &FormField, form: &Form, operation: &BoundOperation) -> Input {
+fn input(field: &FormField, form: &Form, operation: &BoundOperation) -> Field {
     let root = &operation.operation().input;
     let declared = &root["properties"][&field.field];
     let schema = resolve(root, declared);
     let asked = root["required"].as_array().is_some_and(|names| names.iter().any(|name| *name == *field.field));
     let described = declared["description"].as_str().or_else(|| schema["description"].as_str());
     let default = schema.get("default").map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-    Input {
+    Field {
         name: field.field.clone(),
         label: field.label.clone(),
         widget: widget(field.widget, root, schema),
@@ -145,33 +103,19 @@ fn input(field: &FormField, form: &Form, operation: &BoundOperation) -> Input {
         help: field.help.clone().or_else(|| described.map(str::to_owned)),
         options: options(schema),
         whole: schema["type"] == "integer",
-        value: String::new(),
-        issue: None,
+        ..Field::default()
     }
 }
 
-fn options(schema: &Value) -> Vec<String> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    match &schema["enum"] {
-        Value::Array(values) => values.iter().map(text).collect(),
-        _ if schema["type"] == "boolean" => vec!["true".into(), "false".into()],
-        _ => Vec::new(),
-    }
-}
-
+/// The widget that a form's author chose, or the one that its schema asks for. What holds other fields is JSON here.
 fn widget(chosen: Option<Widget>, root: &Value, schema: &Value) -> &'static str {
-    match chosen {
-        Some(Widget::Textarea) => "textarea",
-        Some(Widget::Checkbox) => "checkbox",
-        Some(Widget::Json) => "json",
-        Some(Widget::Select) if !options(schema).is_empty() => "select",
-        _ if !options(schema).is_empty() => "select",
-        _ => match kind(root, schema).as_str() {
-            "integer" | "number" => "number",
-            "string" => "text",
-            "list of strings" => "lines",
-            _ => "json",
-        },
+    match (chosen, shape(root, schema, 0)) {
+        (Some(Widget::Textarea), _) => "textarea",
+        (Some(Widget::Checkbox), _) => "checkbox",
+        (Some(Widget::Json), _) => "json",
+        (_, Ok(Shape::Leaf(leaf @ ("select" | "number" | "text" | "textarea")))) => leaf,
+        (_, Ok(Shape::Leaf("lines"))) if resolve(root, &schema["items"])["type"] == "string" => "lines",
+        _ => "json",
     }
 }
 
@@ -182,7 +126,7 @@ fn fill(page: &mut FormPage, registry: &Registry, operation: &BoundOperation, en
     for input in &mut page.inputs {
         let text = entered.iter().find(|(name, _)| *name == input.name).map_or("", |(_, text)| text);
         input.value = text.replace("\r\n", "\n");
-        match read(input) {
+        match read_leaf(input) {
             Ok(None) => {}
             Ok(Some(value)) => drop(values.insert(input.name.clone(), value)),
             Err(issue) => input.issue = Some(issue),
@@ -200,26 +144,4 @@ fn fill(page: &mut FormPage, registry: &Registry, operation: &BoundOperation, en
     if let (true, Value::Object(input)) = (right, &input) {
         page.calls = Some(calls(registry, operation, input));
     }
-}
-
-/// What was entered as a value; nothing when the field was left empty.
-fn read(input: &Input) -> Result<Option<Value>, String> {
-    let text = input.value.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(match input.widget {
-        "number" => serde_json::from_str(text).map_err(|_| "must be a number".to_owned())?,
-        "json" => serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?,
-        "checkbox" => Value::Bool(true),
-        "lines" => text.lines().filter(|line| !line.trim().is_empty()).map(|line| Value::from(line.trim())).collect(),
-        "select" if text == "true" || text == "false" => Value::Bool(text == "true"),
-        _ => Value::from(input.value.clone()),
-    }))
-}
-
-fn calls(registry: &Registry, operation: &BoundOperation, input: &Map<String, Value>) -> Calls {
-    let contract = operation.contract();
-    let request = Request { contract, newest: is_newest(registry, contract), input };
-    Calls { curl: request.curl(), cli: request.cli(), python: request.python(), typescript: request.typescript() }
 }

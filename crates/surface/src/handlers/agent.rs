@@ -18,6 +18,7 @@ use super::services::Services;
 use crate::gateway::Handlers;
 
 pub use artifacts::content_path;
+pub(crate) use artifacts::unified;
 pub use bundle::Desk;
 
 /// The handlers that only read.

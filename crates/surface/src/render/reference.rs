@@ -17,6 +17,7 @@ use affiant_contract::Registry;
 pub use gather::page;
 pub use index::{ErrorIndex, Index, error_index, error_page, index};
 pub use page::{ErrorPage, Page};
+pub(crate) use pretty::pretty;
 pub(crate) use templates::{html, markdown, studio};
 
 use super::File;

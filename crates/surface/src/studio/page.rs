@@ -148,6 +148,12 @@ impl Show {
         if query.is_empty() { path } else { format!("{path}?{query}") }
     }
 
+    /// A key for a form that is to count once, however often it is sent.
+    fn once(&self) -> String {
+        let services = &self.studio.services;
+        services.chance.id("form_", services.clock.now())
+    }
+
     /// A page with these facts, or the facts.
     pub(super) async fn page(&self, template: &str, title: &str, section: &str, facts: Value) -> Shown {
         self.answer(StatusCode::OK, template, title, section, facts).await
@@ -185,7 +191,8 @@ impl Show {
     }
 
     fn frame<'a>(&self, title: &'a str, section: &'a str, page: Value) -> Frame<'a> {
-        let viewer = json!({ "id": self.viewer.who.id, "role": self.viewer.who.role, "csrf": self.viewer.csrf });
+        let viewer = json!({ "id": self.viewer.who.id, "role": self.viewer.who.role, "csrf": self.viewer.csrf,
+            "once": self.once() });
         Frame { here: self.with(&[]), viewer: Some(viewer), ..Frame::new(title, section, page) }
     }
 

@@ -78,13 +78,6 @@ pub(super) async fn cancel(Path(run): Path<String>, sent: Sent) -> Shown {
     sent.show.on_to(&format!("/studio/runs/{}", escape(&run)))
 }
 
-/// Runs again what has ended.
-pub(super) async fn retry(Path(run): Path<String>, sent: Sent) -> Shown {
-    let again = sent.show.tell("agent.retry", json!({ "runId": run }), sent.field("once")).await?;
-    let new = again["runId"].as_str().unwrap_or(&run);
-    sent.show.on_to(&format!("/studio/runs/{}", escape(new)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -115,6 +115,11 @@ pub(super) struct Sent {
 }
 
 impl Sent {
+    /// Everything that was sent.
+    pub(super) fn all(&self) -> &[(String, String)] {
+        &self.fields
+    }
+
     /// The first value of a field; nothing when it is absent or empty.
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         let found = self.fields.iter().find(|(known, _)| known == name);

@@ -430,3 +430,200 @@ async fn a_long_change_is_not_approved_before_it_was_opened_and_a_stale_one_not_
     assert_eq!(twice.status(), StatusCode::CONFLICT);
     assert!(text(twice).await.contains("Nothing was decided by you."));
 }
+
+#[tokio::test]
+async fn an_agent_is_shown_with_what_policy_says_of_its_tools() {
+    let world = keeping();
+    let mut browser = Browser::of(&world, "user").await;
+    let page = browser.page("/studio/agents/keeper").await;
+    for said in
+        ["Keeper &lt;b&gt;", "asks a person", "keep-more", "/docs/reference/platform.agent/keeper", "tool.echo@1.0.0"]
+    {
+        assert!(page.contains(said), "{said}");
+    }
+    assert!(browser.page("/studio/agents/keeper@1.0.0").await.contains("New run"));
+    assert_eq!(browser.get("/studio/agents/nobody").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(browser.get("/studio/agents/keeper@9.0.0").await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_run_is_started_from_a_form_and_only_once() {
+    let world = keeping();
+    world.work();
+    let mut browser = Browser::of(&world, "user").await;
+    let form = browser.page("/studio/agents/keeper/new?%2Finput%2Ftext=%3Cscript%3E").await;
+    assert!(
+        form.contains("&lt;script&gt;")
+            && !form.contains("<script>")
+            && form.contains("its schema uses <code>anyOf</code>")
+    );
+    assert!(!form.contains("aria-invalid"), "nobody is told what is wrong before they have entered anything");
+    let token = browser.token().await;
+    let entered = [
+        ("csrf", token.as_str()),
+        ("once", "form_1"),
+        ("start", "true"),
+        ("/input/text", "kept"),
+        ("/metadata/label", "mine"),
+        ("/input/target", "0"),
+        ("/input/target#0/address", "ana@example.com"),
+        ("/input/places/0/town", "Rome"),
+    ];
+    let [first, second] = [
+        browser.post("/studio/agents/keeper/new", &entered).await,
+        browser.post("/studio/agents/keeper/new", &entered).await,
+    ];
+    assert!(location(&first).starts_with("/studio/runs/run_"), "{first:?}");
+    assert_eq!(location(&first), location(&second));
+    let runs = call(&world, "agent.status", json!({})).await;
+    assert_eq!((&runs["total"], &runs["runs"][0]["label"]), (&json!(1), &json!("mine")));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_form_stands_beside_its_field_and_nothing_typed_is_lost() {
+    let world = keeping();
+    let mut browser = Browser::of(&world, "user").await;
+    let token = browser.token().await;
+    let hostile = "\"><script>alert(1)</script>";
+    let entered = [
+        ("csrf", token.as_str()),
+        ("once", "form_1"),
+        ("start", "true"),
+        ("/input/again", hostile),
+        ("/input/places/3/size", "many"),
+        ("/input/target", "0"),
+        ("/input/target#0/address", "nobody"),
+        ("/priority", "5000"),
+        ("/input/odd", "{"),
+    ];
+    let refused = browser.post("/studio/agents/keeper/new", &entered).await;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let page = text(refused).await;
+    assert!(!page.contains("<script>alert") && page.contains("&quot;&gt;&lt;script&gt;alert(1)"));
+    for said in
+        ["value=\"many\"", "value=\"nobody\"", "value=\"5000\"", "name=\"/input/places/0/size\"", "Nothing was done"]
+    {
+        assert!(page.contains(said), "{said}");
+    }
+    assert_eq!(page.matches("aria-invalid=\"true\"").count(), 6, "text, town, size, address, odd, priority: {page}");
+    assert_eq!(call(&world, "agent.status", json!({})).await["total"], 0);
+    let more =
+        [("csrf", token.as_str()), ("add", "/input/places"), ("/input/text", "kept"), ("/input/places/0/town", "Rome")];
+    let page = text(browser.post("/studio/agents/keeper/new", &more).await).await;
+    assert!(
+        page.contains("value=\"Rome\"")
+            && page.contains("name=\"/input/places/1/town\"")
+            && !page.contains("aria-invalid")
+    );
+}
+
+/// Starts a run of the keeper and returns when it waits.
+async fn waiting(world: &World, input: Value) -> String {
+    let input = json!({ "agentKey": "keeper", "input": input });
+    let run = call(world, "agent.run", input).await["runId"].as_str().unwrap().to_owned();
+    waits(world, &run).await;
+    run
+}
+
+#[tokio::test]
+async fn a_question_is_answered_from_a_form_of_its_schema() {
+    let world = keeping();
+    world.work();
+    let run = waiting(&world, json!({ "text": "a", "ask": true })).await;
+    let mut browser = Browser::of(&world, "user").await;
+    let path = format!("/studio/runs/{run}/answer");
+    assert!(browser.page(&format!("/studio/runs/{run}")).await.contains(&path));
+    let page = browser.page(&path).await;
+    assert!(page.contains("Which &lt;b&gt;name&lt;/b&gt;?") && page.contains("name=\"/answer\""), "{page}");
+    let token = browser.token().await;
+    for wrong in ["", "x"] {
+        let refused = browser.post(&path, &[("csrf", &token), ("/answer", wrong)]).await;
+        assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
+        assert!(text(refused).await.contains("aria-invalid=\"true\""));
+    }
+    let done = browser.post(&path, &[("csrf", &token), ("/answer", "Ana")]).await;
+    assert_eq!(location(&done), format!("/studio/runs/{run}"));
+    assert!(browser.page(&path).await.contains("No question of this run is open"));
+}
+
+#[tokio::test]
+async fn a_fork_says_what_it_would_do_before_it_does_it() {
+    let world = World::shipped();
+    world.work();
+    let run = ran(&world, 4, json!({})).await;
+    let mut browser = Browser::of(&world, "user").await;
+    let path = format!("/studio/runs/{run}/fork");
+    let facts: Value = serde_json::from_str(&browser.page(&format!("{path}.json?at=2")).await).unwrap();
+    let plan: Vec<&str> =
+        facts["plan"]["plan"].as_array().unwrap().iter().map(|it| it["action"].as_str().unwrap()).collect();
+    assert_eq!((plan, &facts["plan"]["reused"]), (vec!["reused", "reused", "again", "again"], &json!(2)));
+    assert!(browser.page(&path).await.contains("name=\"/input/steps\""));
+    let token = browser.token().await;
+    let look = [("csrf", token.as_str()), ("at", "1"), ("preview", "true"), ("/input/steps", "9")];
+    let page = text(browser.post(&path, &look).await).await;
+    assert!(page.contains("value=\"9\"") && page.contains("From step 1"));
+    assert_eq!(call(&world, "agent.status", json!({})).await["total"], 1);
+    let start = [
+        ("csrf", token.as_str()),
+        ("at", "1"),
+        ("start", "true"),
+        ("once", "f1"),
+        ("/input/steps", "6"),
+        ("/reason", "longer"),
+    ];
+    let [first, second] = [browser.post(&path, &start).await, browser.post(&path, &start).await];
+    assert_eq!((location(&first), first.status()), (location(&second), StatusCode::SEE_OTHER));
+    let runs = call(&world, "agent.status", json!({})).await;
+    assert_eq!((&runs["total"], &runs["runs"][0]["parentRunId"]), (&json!(2), &json!(run)));
+    let far = browser.post(&path, &[("csrf", &token), ("at", "99"), ("start", "true")]).await;
+    assert_eq!(far.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn two_runs_are_compared_step_by_step_and_by_what_they_made() {
+    let world = keeping();
+    world.work();
+    let hostile = format!("{HOSTILE} other");
+    let (one, other) = (kept(&world, json!({ "text": HOSTILE })).await, kept(&world, json!({ "text": hostile })).await);
+    let mut browser = Browser::of(&world, "admin").await;
+    let page = browser.page(&format!("/studio/compare?a={one}")).await;
+    assert!(page.contains("Pick a second run") && page.contains(&other));
+    let page = browser.page(&format!("/studio/compare?a={one}&b={other}")).await;
+    assert!(!page.contains("<script>alert") && page.contains("U+202E"));
+    for said in ["same agent", "other input", "NOTES.md", "class=\"added\""] {
+        assert!(page.contains(said), "{said} in {page}");
+    }
+    let missing = browser.get(&format!("/studio/compare?a={one}&b=run_1")).await;
+    assert_eq!(missing.status(), StatusCode::NOT_FOUND);
+    assert_eq!(browser.get("/studio/compare").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_run_is_retried_with_a_budget_from_a_form() {
+    let world = World::shipped();
+    world.work();
+    let run = ran(&world, 3, json!({})).await;
+    let mut browser = Browser::of(&world, "user").await;
+    let path = format!("/studio/runs/{run}/retry");
+    assert!(browser.page(&path).await.contains("name=\"/budget/cost\""));
+    let token = browser.token().await;
+    let wrong = browser.post(&path, &[("csrf", &token), ("/budget/cost", "much")]).await;
+    assert_eq!(wrong.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(text(wrong).await.contains("value=\"much\""));
+    let done = browser.post(&path, &[("csrf", &token), ("/budget/steps", "100")]).await;
+    assert!(location(&done).starts_with("/studio/runs/run_") && !location(&done).ends_with(&run), "{done:?}");
+}
+
+#[tokio::test]
+async fn a_step_whose_end_nobody_saw_is_settled_by_an_administrator_alone() {
+    let world = World::shipped();
+    world.work();
+    let run = ran(&world, 1, json!({})).await;
+    let path = format!("/studio/runs/{run}/resolve");
+    let mut browser = Browser::of(&world, "admin").await;
+    assert!(browser.page(&path).await.contains("No step of this run waits"));
+    let mut user = Browser::of(&world, "user").await;
+    let token = user.token().await;
+    let denied = user.post(&path, &[("csrf", &token), ("/outcome", "retry")]).await;
+    assert!(denied.status().is_client_error(), "{denied:?}");
+}
