@@ -309,6 +309,164 @@ function palette() {
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+// The record of a run, checked here (docs/record-format.md): bytes, order, chain, end, and the signed log
+
+/** @param {Uint8Array} bytes */
+const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+/** @param {string} text */
+const unhex = (text) => Uint8Array.from(text.replace(/^sha256:/, '').match(/../g) ?? [], (pair) => parseInt(pair, 16));
+/** @param {string} text */
+const unbase64 = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+/** SHA-256 over a first byte and what follows it. @param {number} first @param {Uint8Array[]} rest */
+async function hash(first, ...rest) {
+  const whole = new Uint8Array(1 + rest.reduce((sum, part) => sum + part.length, 0));
+  whole[0] = first;
+  let at = 1;
+  for (const part of rest) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', whole));
+}
+
+/** The one spelling that a document has (section 1). @param {any} value @returns {string} */
+function spelled(value) {
+  if (Array.isArray(value)) return `[${value.map(spelled).join(',')}]`;
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  const order = (/** @type {string} */ a, /** @type {string} */ b) => {
+    const [one, other] = [[...a], [...b]];
+    for (let i = 0; i < Math.min(one.length, other.length); i += 1) {
+      const by = (one[i]?.codePointAt(0) ?? 0) - (other[i]?.codePointAt(0) ?? 0);
+      if (by) return by;
+    }
+    return one.length - other.length;
+  };
+  return `{${Object.keys(value).sort(order).map((key) => `${JSON.stringify(key)}:${spelled(value[key])}`).join(',')}}`;
+}
+
+/** @typedef {{ events: number, brokenAt?: number, because?: string, head?: Uint8Array, ended: boolean }} Chain */
+
+/** Every event of a run: its spelling, its place, and that it names the one before it. @param {Uint8Array} bytes @param {string} run
+ *  @returns {Promise<Chain>} */
+async function chain(bytes, run) {
+  const lines = [];
+  for (let from = 0; from < bytes.length;) {
+    const end = bytes.indexOf(10, from);
+    lines.push(bytes.subarray(from, end < 0 ? bytes.length : end));
+    from = end < 0 ? bytes.length : end + 1;
+  }
+  const leaves = await Promise.all(lines.map((line) => hash(0, line)));
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  let ended = false;
+  for (const [seq, line] of lines.entries()) {
+    const broken = (/** @type {string} */ because, at = seq) => ({ events: lines.length, brokenAt: at, because, ended });
+    let event;
+    let text;
+    try {
+      text = decoder.decode(line);
+      event = JSON.parse(text);
+    } catch {
+      return broken('it cannot be read');
+    }
+    if (spelled(event) !== text) return broken('it is not spelled as it was stored');
+    if (event.seq !== seq || event.stream !== run) return broken(`it is #${event.seq} of ${event.stream}`);
+    const before = seq === 0 ? null : `sha256:${hex(/** @type {Uint8Array} */ (leaves[seq - 1]))}`;
+    if (event.prev !== before) return broken('its content does not match the hash that the next event names', Math.max(0, seq - 1));
+    if (ended) return broken('it stands after the end of the run');
+    ended = ['run.completed', 'run.failed', 'run.cancelled'].includes(event.type);
+    const totals = event.body?.totals;
+    if (ended && totals && (totals.events !== lines.length || totals.head !== event.prev)) return broken('the end of the run counts other events');
+  }
+  return { events: lines.length, head: leaves.at(-1), ended };
+}
+
+/** The root that a leaf and the hashes beside its way lead to (RFC 9162, 2.1.3.2). @param {Uint8Array} leaf @param {number} index
+ *  @param {number} size @param {string[]} way */
+async function root(leaf, index, size, way) {
+  let [at, last, here] = [index, size - 1, leaf];
+  for (const step of way) {
+    if (last === 0) return null;
+    if (at % 2 === 1 || at === last) {
+      here = await hash(1, unhex(step), here);
+      while (at % 2 === 0 && at !== 0) [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
+    } else here = await hash(1, here, unhex(step));
+    [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
+  }
+  return last === 0 ? here : null;
+}
+
+/** Whether one of these keys signed the note (c2sp.org/signed-note). Undefined where this browser knows no Ed25519.
+ *  @param {string} note @param {string[]} keys */
+async function signed(note, keys) {
+  const [text, signatures] = [note.slice(0, note.indexOf('\n\n') + 1), note.slice(note.indexOf('\n\n') + 2).split('\n')];
+  for (const key of keys) {
+    const [name, id, material] = [key.split('+')[0], key.split('+')[1], unbase64(key.split('+').slice(2).join('+'))];
+    for (const line of signatures) {
+      const [dash, by, value] = line.split(' ');
+      if (dash !== '—' || by !== name || !value) continue;
+      const bytes = unbase64(value);
+      if (hex(bytes.subarray(0, 4)) !== id) continue;
+      const imported = await crypto.subtle.importKey('raw', material.subarray(1), 'Ed25519', false, ['verify']).catch(() => null);
+      if (!imported) return undefined;
+      if (await crypto.subtle.verify('Ed25519', imported, bytes.subarray(4), new TextEncoder().encode(text))) return true;
+    }
+  }
+  return false;
+}
+
+/** Checks a run and says what was found. @param {string} run */
+async function verify(run) {
+  const began = performance.now();
+  const [record, told] = await Promise.all([
+    fetch(`/studio/runs/${run}/record`, { cache: 'no-store' }).then((answer) => answer.arrayBuffer()),
+    fetch(`/studio/runs/${run}/proof`, { cache: 'no-store' }).then((answer) => answer.json()),
+  ]);
+  const found = await chain(new Uint8Array(record), run);
+  /** @type {{ level: string, lines: [string, string][] }} */
+  const verdict = { level: 'intact', lines: [] };
+  const add = (/** @type {boolean | undefined} */ good, /** @type {string} */ text) => verdict.lines.push([good === undefined ? '○' : good ? '✓' : '✗', text]);
+  if (found.brokenAt !== undefined) {
+    verdict.level = 'broken';
+    add(false, `event #${found.brokenAt}: ${found.because}`);
+  } else {
+    add(true, `${found.events} of ${found.events} events are as they were written and follow one another`);
+    add(found.ended || undefined, found.ended ? 'the last event ends the run and counts all before it' : 'the run has not ended');
+    const { proof, checkpoint, keys } = told;
+    const inclusion = proof?.inclusion;
+    if (inclusion && found.head) {
+      const top = await root(found.head, inclusion.leafIndex, proof.treeSize, inclusion.hashes);
+      const size = Number(checkpoint.note.split('\n')[1]);
+      const fits = top !== null && size === proof.treeSize && hex(top) === hex(unbase64(checkpoint.note.split('\n')[2]));
+      add(fits, `the newest event ${fits ? 'stands' : 'does not stand'} in the log of ${size} entries`);
+      const by = await signed(checkpoint.note, (keys?.keys ?? []).map((/** @type {{ key: string }} */ it) => it.key));
+      add(by, by === undefined ? 'this browser cannot check Ed25519 signatures' : `the head of the log is ${by ? '' : 'not '}signed by ${checkpoint.keyId}`);
+      if (!fits || by === false) verdict.level = 'broken';
+      else if (by) verdict.level = 'signed';
+    } else add(undefined, 'the newest event is not in a signed head of the log yet');
+    add(undefined, 'no witness was asked: the log’s owner could show others another history');
+  }
+  return { ...verdict, brokenAt: found.brokenAt, took: Math.round(performance.now() - began) };
+}
+
+/** @param {HTMLElement} button */
+async function check(button) {
+  const place = $('[data-verdict]');
+  if (!place) return;
+  place.replaceChildren(make('p', {}, 'Computing…'));
+  const run = button.dataset.verify ?? '';
+  if (!globalThis.crypto?.subtle) {
+    return place.replaceChildren(make('p', { class: 'note' }, 'Browsers compute hashes only on this machine or over HTTPS. In a terminal: affiant audit verify'));
+  }
+  const verdict = await verify(run).catch((error) => ({ level: 'incomplete', lines: [['○', String(error)]], took: 0, brokenAt: undefined }));
+  const words = { intact: 'Intact', signed: 'Intact and signed', broken: 'Broken', incomplete: 'Could not be checked' };
+  const list = verdict.lines.map(([sign, text]) => make('li', {}, `${sign} ${text}`));
+  const name = words[/** @type {keyof typeof words} */ (verdict.level)];
+  place.replaceChildren(make('div', { class: `note ${verdict.level === 'broken' ? 'broken' : 'intact'}`, 'data-level': verdict.level, ...(verdict.brokenAt === undefined ? {} : { 'data-broken-at': String(verdict.brokenAt) }) },
+    make('strong', {}, `${name}: checked here at ${new Date().toLocaleTimeString()}, in ${verdict.took} ms`), make('ul', { class: 'checks' }, ...list)));
+}
+
+// ---------------------------------------------------------------------------------------------------------------
 // Small things
 
 function start() {
@@ -320,6 +478,7 @@ function start() {
     const id = /** @type {HTMLElement} */ (event.target).closest('[data-id]');
     if (id instanceof HTMLElement && !id.closest('a')) copy(id.dataset.id ?? '');
   });
+  for (const button of $$('[data-verify]')) button.addEventListener('click', () => check(button));
   // What must be opened before a decision is ticked by opening it.
   for (const more of $$('details[data-must-open]')) {
     const tick = /** @type {HTMLInputElement | null} */ ($('input[name="seen"]'));

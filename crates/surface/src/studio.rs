@@ -19,6 +19,7 @@ mod live;
 pub(crate) mod markdown;
 mod page;
 mod person;
+mod record;
 mod run;
 mod runs;
 mod session;
@@ -56,6 +57,10 @@ pub fn router(gateway: Arc<Gateway>, services: Services) -> Router {
         .route("/sign-out", post(sign::out))
         .route("/runs", get(runs::list))
         .route("/runs/{run}", get(run::timeline))
+        .route("/runs/{run}/audit", get(record::account))
+        .route("/runs/{run}/record", get(record::bytes))
+        .route("/runs/{run}/proof", get(record::proof))
+        .route("/runs/{run}/bundle", post(record::bundle))
         .route("/runs/{run}/cancel", post(run::cancel))
         .route("/runs/{run}/retry", get(person::retry_form).post(person::retry))
         .route("/runs/{run}/answer", get(person::answer_form).post(person::answer))
