@@ -21,6 +21,7 @@ mod providers;
 mod record;
 mod server;
 mod sh;
+mod studio;
 mod test;
 
 use std::process::ExitCode;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::{canaries, crash, erasure, generate, judges, mcp, misbehave, option, providers, record, sh};
+use crate::{canaries, crash, erasure, generate, judges, mcp, misbehave, option, providers, record, sh, studio};
 
 /// A step: its name, and what it does.
 type Step = (&'static str, fn() -> Result<()>);
@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     ("openapi", judges::openapi),
     ("schemathesis", judges::schemathesis),
     ("accessibility", judges::accessibility),
+    ("studio", studio::checked),
     ("first-run", judges::first_run),
     ("crash", || crash::run(50, None)),
     ("crash-model", || crash::minds::run(20)),

@@ -159,11 +159,15 @@ async function refresh() {
     const fresh = $(`[data-frame="${frame.dataset.frame}"]`, page);
     if (!fresh || fresh.outerHTML === frame.dataset.was || busy(frame)) continue;
     if (frame.matches('[data-rows]')) rows(frame, fresh);
-    else {
+    else if ($('[data-window]', frame)) {
+      const total = Number($('[data-steps]', fresh)?.dataset.total ?? 0);
+      document.dispatchEvent(new CustomEvent('affiant:steps', { detail: total }));
+    } else {
       const was = fresh.outerHTML;
       frame.replaceWith(fresh);
       fresh.dataset.was = was;
       times(fresh);
+      for (const table of $$('[data-steps]', fresh)) longRun(table);
     }
   }
 }
@@ -306,6 +310,116 @@ function palette() {
   input.oninput = show;
   input.onkeydown = (event) => { if (event.key === 'Enter') $('button, a', list)?.click(); };
   show();
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Long runs: a window over all steps, with as many rows as are seen, filled from pages of data
+
+const ROW = 32;
+const PAGE = 500;
+
+/** @typedef {{ stepNumber: number, label?: string, operation: string, rule?: string, status: string, attempts: number,
+ *   durationMicros?: number, startedAt?: string, endedAt?: string }} Step */
+
+/** @param {HTMLElement} table */
+function longRun(table) {
+  const run = table.dataset.run ?? '';
+  let total = Number(table.dataset.total);
+  const shown = $$('tbody tr', table).length;
+  if (!run || total <= shown || new URLSearchParams(location.search).has('after')) return;
+  /** @type {Map<number, Step[] | Promise<void>>} */
+  const pages = new Map();
+  const signs = JSON.parse(table.dataset.signs ?? '{}');
+  const spacer = make('div', { role: 'presentation' });
+  const grid = make('div', { class: 'window', role: 'grid', tabindex: '0', 'aria-label': `All ${total} steps`, 'aria-rowcount': String(total), 'data-window': '' }, spacer);
+  grid.style.height = `${Math.min(total * ROW, Math.max(320, window.innerHeight - 280))}px`;
+  spacer.style.height = `${total * ROW}px`;
+  (table.closest('.scroll') ?? table).replaceWith(grid);
+  for (const link of $$('[rel="next"]')) link.remove();
+  /** @type {HTMLElement[]} */
+  const pool = [];
+
+  const load = (/** @type {number} */ page) => {
+    const after = page * PAGE - 1;
+    pages.set(page, fetch(`/studio/runs/${run}/steps.json?after=${after}&limit=${PAGE}`).then((answer) => answer.json())
+      .then((data) => { pages.set(page, data.steps); draw(); }, () => { pages.delete(page); }));
+  };
+  const at = (/** @type {number} */ index) => {
+    const page = Math.floor(index / PAGE);
+    const known = pages.get(page);
+    if (known === undefined) load(page);
+    return Array.isArray(known) ? known[index % PAGE] : undefined;
+  };
+  const fill = (/** @type {HTMLElement} */ row, /** @type {number} */ index, /** @type {Step | undefined} */ step, /** @type {[number, number]} */ span) => {
+    row.style.transform = `translateY(${index * ROW}px)`;
+    const was = step ? `${index} ${step.status} ${span}` : `${index}`;
+    if (row.dataset.was === was) return;
+    row.dataset.was = was;
+    row.setAttribute('aria-rowindex', String(index + 1));
+    const [number, name, chip, rule, line, took] = /** @type {HTMLElement[]} */ ([...row.children]);
+    if (!number || !name || !chip || !rule || !line || !took) return;
+    number.textContent = String(index);
+    const link = /** @type {HTMLAnchorElement} */ (name.firstElementChild);
+    link.textContent = step ? step.label ?? step.operation : '…';
+    link.href = `?step=${index}&after=${index - (index % 50) - 1}#inspector`;
+    const [word, sign] = signs[step?.status ?? ''] ?? ['', 'queued'];
+    chip.className = word ? `chip ${sign}` : '';
+    chip.textContent = word;
+    rule.textContent = step?.rule ?? '';
+    took.textContent = step?.durationMicros === undefined ? '' : spent(step.durationMicros);
+    const bar = /** @type {HTMLElement} */ (line.firstElementChild);
+    bar.hidden = !step?.startedAt;
+    if (!step?.startedAt) return;
+    const whole = Math.max(1, span[1] - span[0]);
+    const from = (Date.parse(step.startedAt) - span[0]) / whole;
+    const to = step.endedAt ? (Date.parse(step.endedAt) - span[0]) / whole : 1;
+    bar.className = `bar-line ${sign}`;
+    bar.style.left = `${Math.min(99, from * 100)}%`;
+    bar.style.width = `${Math.max(1, (to - from) * 100)}%`;
+  };
+  const draw = () => {
+    const first = Math.max(0, Math.floor(grid.scrollTop / ROW) - 4);
+    const count = Math.min(total - first, Math.ceil(grid.clientHeight / ROW) + 8);
+    const steps = Array.from({ length: count }, (_, offset) => at(first + offset));
+    const times = steps.flatMap((step) => [step?.startedAt, step?.endedAt]).filter((it) => it !== undefined).map((it) => Date.parse(it));
+    /** @type {[number, number]} */
+    const span = [Math.min(...times), Math.max(...times)];
+    while (pool.length < count) {
+      const cells = ['num', '', '', 'rule', 'line', 'num'].map((name) => make('span', { role: 'gridcell', class: name }));
+      cells[1]?.append(make('a', {}));
+      cells[4]?.append(make('span', { class: 'bar-line' }));
+      pool.push(spacer.appendChild(make('div', { role: 'row', class: 'window-row' }, ...cells)));
+    }
+    for (const [offset, row] of pool.entries()) {
+      row.hidden = offset >= count;
+      if (offset < count) fill(row, first + offset, steps[offset], span);
+    }
+  };
+  let waits = false;
+  grid.addEventListener('scroll', () => {
+    if (waits) return;
+    waits = true;
+    requestAnimationFrame(() => { waits = false; draw(); });
+  }, { passive: true });
+  // A run that goes on has more steps, and its last ones may have ended. Whoever looks at the end stays there.
+  document.addEventListener('affiant:steps', (event) => {
+    if (!grid.isConnected) return;
+    const end = grid.scrollTop + grid.clientHeight > (total - 2) * ROW;
+    pages.delete(Math.floor((total - 1) / PAGE));
+    total = Math.max(total, /** @type {CustomEvent<number>} */ (event).detail);
+    spacer.style.height = `${total * ROW}px`;
+    grid.setAttribute('aria-rowcount', String(total));
+    if (end) grid.scrollTop = total * ROW;
+    draw();
+  });
+  draw();
+}
+
+/** @param {number} micros */
+function spent(micros) {
+  if (micros < 1000) return `${micros} µs`;
+  if (micros < 1e6) return `${Math.floor(micros / 1000)} ms`;
+  return `${(micros / 1e6).toFixed(1)} s`;
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -478,6 +592,7 @@ function start() {
     const id = /** @type {HTMLElement} */ (event.target).closest('[data-id]');
     if (id instanceof HTMLElement && !id.closest('a')) copy(id.dataset.id ?? '');
   });
+  for (const table of $$('[data-steps]')) longRun(table);
   for (const button of $$('[data-verify]')) button.addEventListener('click', () => check(button));
   // What must be opened before a decision is ticked by opening it.
   for (const more of $$('details[data-must-open]')) {

@@ -57,6 +57,7 @@ pub fn router(gateway: Arc<Gateway>, services: Services) -> Router {
         .route("/sign-out", post(sign::out))
         .route("/runs", get(runs::list))
         .route("/runs/{run}", get(run::timeline))
+        .route("/runs/{run}/steps", get(run::steps))
         .route("/runs/{run}/audit", get(record::account))
         .route("/runs/{run}/record", get(record::bytes))
         .route("/runs/{run}/proof", get(record::proof))

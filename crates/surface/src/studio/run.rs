@@ -1,18 +1,19 @@
 //! One run: where it stands, its steps, and one of them in all detail.
 
 use axum::extract::Path;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     Shown,
+    format::Format,
     page::{Halt, Show},
     session::Sent,
-    words::{between, micros},
+    words::{STATES, between, micros, state, tail},
 };
 use crate::rest::query::escape;
 
 /// Steps on a page.
-const STEPS: u64 = 100;
+const STEPS: u64 = 50;
 
 /// What every tab of a run shows above it.
 pub(super) async fn head(show: &Show, run: &str) -> Result<Value, Halt> {
@@ -43,9 +44,21 @@ pub(super) async fn timeline(show: Show, Path(run): Path<String>) -> Shown {
     };
     let next = audit["nextStepsAfter"].as_u64().map(|after| show.with(&[("after", &after.to_string()), ("step", "")]));
     let first = (after >= 0).then(|| show.with(&[("after", ""), ("step", "")]));
-    let facts = json!({ "run": head, "audit": audit, "step": chosen, "tab": "timeline", "next": next, "first": first });
-    let title = format!("{} {}", head["agentKey"].as_str().unwrap_or_default(), super::words::tail(&run));
+    let signs: Map<String, Value> = STATES.iter().map(|it| ((*it).to_owned(), json!(state(it)))).collect();
+    let facts = json!({ "signs": signs, "run": head, "audit": audit, "step": chosen, "tab": "timeline", "next": next, "first": first });
+    let title = format!("{} {}", head["agentKey"].as_str().unwrap_or_default(), tail(&run));
     show.page("studio/run.html", &title, "runs", facts).await
+}
+
+/// The steps of a run as data, for a window over them.
+pub(super) async fn steps(show: Show, Path(run): Path<String>) -> Shown {
+    let after: i64 = show.asked("after").and_then(|after| after.parse().ok()).unwrap_or(-1);
+    let limit = show.asked("limit").and_then(|limit| limit.parse().ok()).unwrap_or(STEPS).clamp(1, 1000);
+    let asked = json!({ "runId": run, "stepsAfter": after.max(-1), "stepLimit": limit });
+    let audit = show.ask("agent.audit", asked).await?;
+    let facts = json!({ "steps": audit["steps"], "total": audit["totals"]["steps"] });
+    let show = Show { format: if show.format == Format::Html { Format::Json } else { show.format }, ..show };
+    show.list("", "", "runs", facts, "steps").await
 }
 
 /// Gives each step its place on a line of time that the shown steps fill, in thousandths.

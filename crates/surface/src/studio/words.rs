@@ -70,6 +70,23 @@ pub(crate) fn state(status: &str) -> (&'static str, &'static str) {
     }
 }
 
+/// The states of steps.
+pub(super) const STATES: &[&str] = &[
+    "decided",
+    "awaiting_approval",
+    "approved",
+    "in_flight",
+    "retrying",
+    "unknown",
+    "completed",
+    "stubbed",
+    "failed",
+    "denied",
+    "rejected",
+    "expired",
+    "withdrawn",
+];
+
 /// Microseconds between two moments of a reply; nothing where one is missing or they are no moments.
 pub(super) fn between(from: &Value, to: &Value) -> Option<u64> {
     u64::try_from(micros(to)? - micros(from)?).ok()
