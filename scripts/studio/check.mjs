@@ -46,13 +46,13 @@ stability: experimental
 input:
   type: object
   additionalProperties: false
-  properties: { value: { type: string, title: ${JSON.stringify(HOSTILE)} }, size: { type: integer, default: 1 } }
-tools: [{ operation: tool.echo@1.0.0 }, { operation: fs.write@1.0.0 }]
+  properties: { value: { type: string, title: ${JSON.stringify(HOSTILE)} }, name: { type: string, default: one } }
+tools: [{ operation: tool.echo@1.0.0 }, { operation: fs.write@1.0.0, approval: required }]
 planner:
   kind: rules
   rules:
     - { id: say, when: '!has(steps.said)', then: { call: { tool: tool.echo@1.0.0, as: said, with: { value: '\${input.value}' } } } }
-    - { id: write, when: '!has(steps.wrote)', then: { call: { tool: fs.write@1.0.0, as: wrote, with: { path: '${join(project, "hostile.txt")}', content: '\${input.value}' } } } }
+    - { id: write, when: '!has(steps.wrote)', then: { call: { tool: fs.write@1.0.0, as: wrote, with: { root: '${project}', path: 'hostile \${input.name}.txt', expected: null, content: '\${input.value}' } } } }
     - { id: done, then: { finish: { said: '\${input.value}' } } }
 `;
 
@@ -175,7 +175,7 @@ const made = {};
 async function setUp() {
   await mkdir(join(project, "agents"), { recursive: true });
   await writeFile(join(project, "agents/hostile-1.0.0.yaml"), AGENT);
-  await writeFile(join(project, "affiant.toml"), `[server]\nworkspaces = [{ path = ".", write = true }]\n`);
+  await writeFile(join(project, "affiant.toml"), `[[server.workspaces]]\npath = "."\nwrite = true\n`);
   await serve();
   made.done = start("echo", { steps: 3 });
   made.hostile = start("hostile", { value: HOSTILE });
@@ -300,11 +300,11 @@ const checks = {
 
   async "twenty tabs share one connection, and all of them are up to date"() {
     const { context, page } = await visitor();
-    const streams = new Set();
-    context.on("request", (request) => request.url().includes("/studio/live?") && streams.add(request));
-    context.on("requestfinished", (request) => streams.delete(request));
-    context.on("requestfailed", (request) => streams.delete(request));
+    let opened = 0;
+    context.on("request", (request) => request.url().includes("/studio/live?") && (opened += 1));
     await go(page, "/runs");
+    await page.waitForSelector('[data-live][data-state="live"]');
+    opened = 0;
     const tabs = [page];
     while (tabs.length < 20) {
       const tab = await context.newPage();
@@ -314,12 +314,12 @@ const checks = {
     for (const tab of tabs) await tab.waitForSelector('[data-live][data-state="live"]');
     const run = start("echo", { steps: 2 });
     for (const tab of tabs) await tab.waitForSelector("[data-new]:not([hidden])");
-    assert.equal(streams.size, 1, `${streams.size} connections`);
+    assert.equal(opened, 0, `${opened} tabs opened a connection of their own`);
     // The tab that held the connection goes, and another takes over.
     await tabs.shift().close();
     const next = start("echo", { steps: 2 });
     for (const tab of tabs) await tab.getByText("2 new: show").waitFor();
-    assert.equal(streams.size, 1, `${streams.size} connections after one tab went`);
+    assert.equal(opened, 1, `${opened} connections after the tab that held it went`);
     await Promise.all([run, next].map(ended));
     await context.close();
   },

@@ -78,6 +78,7 @@ pub fn router(gateway: Arc<Gateway>, services: Services) -> Router {
         .route("/agents", get(agents::list))
         .route("/agents/{agent}", get(agents::one))
         .route("/agents/{agent}/new", get(start::form).post(start::start))
+        .route("/audit", get(record::log))
         .route("/live", get(live::stream))
         .route("/go", get(find::search))
         .route("/go/{id}", get(find::go))

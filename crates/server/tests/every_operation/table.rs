@@ -229,6 +229,7 @@ fn record() -> Vec<Row> {
         user("log.proof@1.0.0", |it| json!({ "stream": it.echo, "seq": 0 }), NO_RUN)
             .wrong(|_| json!({ "stream": "run_none", "seq": 0 }), NO_RUN),
         user("log.keys@1.0.0", nothing, SUCCEEDS),
+        admin("log.acts@1.0.0", nothing, SUCCEEDS),
         admin("log.rotate@1.0.0", |_| json!({ "phase": "end" }), NOT_EXCHANGING).never(NOT_EXCHANGING),
         admin("subject.erase@1.0.0", |_| json!({ "subject": "u_none", "basis": "a test" }), NO_SUBJECT)
             .never(NO_SUBJECT)

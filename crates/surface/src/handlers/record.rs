@@ -1,6 +1,7 @@
 //! `log.checkpoint`, `log.proof`, `log.keys` and `log.rotate`: the signed head of a tenant's log, what leads from an event
 //! to it, and the keys that sign.
 
+mod acts;
 mod keys;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub fn handlers(services: &Services) -> Handlers {
     Handlers::new()
         .on("log.checkpoint", "^1", move |context, input| checkpoint(for_checkpoint.clone(), context, input))
         .on("log.proof", "^1", move |context, input| proof(for_proof.clone(), context, input))
+        .and(acts::handlers(services))
         .and(keys::handlers(services))
 }
 

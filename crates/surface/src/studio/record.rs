@@ -36,6 +36,33 @@ pub(super) async fn account(show: Show, Path(run): Path<String>) -> Shown {
     show.page("studio/run.audit.html", &title, "runs", facts).await
 }
 
+/// The log of everything: its signed head, the keys that sign it, and who did what.
+pub(super) async fn log(show: Show) -> Shown {
+    let mut asked = json!({ "limit": 100 });
+    for (name, field) in [("type", "type"), ("actor", "actor")] {
+        if let Some(value) = show.asked(name) {
+            asked[field] = value.into();
+        }
+    }
+    if let Some(before) = show.asked("before").and_then(|before| before.parse::<u64>().ok()) {
+        asked["before"] = before.into();
+    }
+    let acts = show.try_ask("log.acts", asked).await;
+    let (acts, hidden) =
+        acts.map_or_else(|problem| (json!({}), Some(problem.detail().to_owned())), |acts| (acts, None));
+    let next = acts["nextBefore"].as_u64().map(|before| show.with(&[("before", &before.to_string())]));
+    let facts = json!({
+        "log": show.try_ask("log.checkpoint", json!({})).await.ok(),
+        "keys": show.try_ask("log.keys", json!({})).await.ok(),
+        "acts": acts["acts"].as_array().cloned().unwrap_or_default(),
+        "hidden": hidden,
+        "type": show.asked("type"),
+        "actor": show.asked("actor"),
+        "next": next,
+    });
+    show.list("studio/audit.html", "Audit", "audit", facts, "acts").await
+}
+
 /// Every event of a run, exactly as it is stored, one on each line.
 pub(super) async fn bytes(show: Show, Path(run): Path<String>) -> Shown {
     show.ask("agent.status", json!({ "runId": run })).await?;
