@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     future::Future,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -56,7 +57,7 @@ impl Driven {
 /// One run that is carried out.
 pub(crate) struct Driver {
     engine: Arc<Engine>,
-    work: Work,
+    work: Box<Work>,
     driven: Arc<Driven>,
     flights: JoinSet<Outcome>,
     halts: HashMap<u64, Halt>,
@@ -84,7 +85,7 @@ enum Left {
 }
 
 impl Driver {
-    pub(crate) fn new(engine: Arc<Engine>, work: Work, driven: Arc<Driven>, permit: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, work: Box<Work>, driven: Arc<Driven>, permit: OwnedSemaphorePermit) -> Self {
         Self {
             engine,
             work,
@@ -99,39 +100,41 @@ impl Driver {
     }
 
     /// Carries on a run whose last append is on disk and whose errands are known.
-    pub(crate) async fn go_on(mut self, errands: Vec<Errand>) -> Option<Work> {
+    pub(crate) async fn go_on(mut self, errands: Vec<Errand>) -> Option<Box<Work>> {
         self.run_errands(errands).await;
-        if self.idle() { Some(self.work) } else { self.until_parked(false).await }
+        (self.idle() || self.until_parked(false).await).then_some(self.work)
     }
 
     /// Takes a run over.
-    pub(crate) async fn take_over(self) -> Option<Work> {
-        self.until_parked(true).await
+    pub(crate) async fn take_over(mut self) -> Option<Box<Work>> {
+        self.until_parked(true).await.then_some(self.work)
     }
 
-    async fn until_parked(mut self, mut claim: bool) -> Option<Work> {
+    /// Turn after turn, until the run ended or waits for somebody. False when it was let go before.
+    async fn until_parked(&mut self, mut claim: bool) -> bool {
         if !claim {
             self.wait().await;
         }
         loop {
             let leaving = self.work.starved && !self.engine.working.load(Ordering::Relaxed);
             if leaving || self.driven.lost.load(Ordering::Relaxed) {
-                return None;
+                return false;
             }
             match self.turn(claim).await {
-                Ok(Left::Parked) => return Some(self.work),
+                Ok(Left::Parked) => return true,
                 Ok(Left::Busy) => claim = false,
                 // Somebody else wrote, or took what was left of a budget: look again, then decide.
                 Err(EngineError::Conflict | EngineError::Store(StoreError::Exhausted(_))) => {
-                    match self.reload().await {
+                    // Rare: a task need not have room for it all the time.
+                    match Box::pin(self.reload()).await {
                         Ok(true) => continue,
-                        _ => return None,
+                        _ => return false,
                     }
                 }
                 Err(error) => {
                     // The lease ends and somebody takes the run again: nothing is lost but time.
                     tracing::warn!(run = %self.work.run().id, %error, "a run was let go");
-                    return None;
+                    return false;
                 }
             }
             self.wait().await;
@@ -222,12 +225,12 @@ impl Driver {
                     let halt = Halt::default();
                     self.halts.insert(step, halt.clone());
                     self.stop_what_must();
-                    let flight = self.engine.clone().flight(&self.work, step, attempt, halt);
+                    let flight = Box::pin(self.engine.clone().flight(&self.work, step, attempt, halt));
                     self.take_off(flight).await;
                 }
                 Errand::Display { step } => {
                     self.showing.insert(step);
-                    let display = self.engine.clone().display(&self.work, step);
+                    let display = Box::pin(self.engine.clone().display(&self.work, step));
                     self.take_off(display).await;
                 }
             }
@@ -235,8 +238,7 @@ impl Driver {
     }
 
     /// Begins a flight. Many tools answer at once; only those that do not get a task of their own.
-    async fn take_off(&mut self, flight: impl Future<Output = Outcome> + Send + 'static) {
-        let mut flight = Box::pin(flight);
+    async fn take_off(&mut self, mut flight: Pin<Box<impl Future<Output = Outcome> + Send + 'static>>) {
         let at_once = std::future::poll_fn(|context| Poll::Ready(flight.as_mut().poll(context))).await;
         match at_once {
             Poll::Ready(outcome) => self.land(Some(Ok(outcome))),
@@ -252,13 +254,13 @@ impl Driver {
             let due = self.due();
             tokio::select! {
                 landed = self.flights.join_next(), if !self.flights.is_empty() => self.land(landed),
-                () = driven.nudge.notified() => self.hear().await,
+                () = driven.nudge.notified() => Box::pin(self.hear()).await,
                 () = tokio::time::sleep(due) => (),
             }
         } else {
             tokio::select! {
                 biased;
-                () = driven.nudge.notified() => self.hear().await,
+                () = driven.nudge.notified() => Box::pin(self.hear()).await,
                 () = std::future::ready(()) => (),
             }
         }
@@ -325,7 +327,7 @@ impl Driver {
     /// Reads the run again after somebody else wrote. False when another worker has it.
     async fn reload(&mut self) -> Result<bool, EngineError> {
         let (tenant, id) = (self.work.ledger.tenant.clone(), self.work.run().id.clone());
-        self.work = self.engine.clone().load(&tenant, &id).await?;
+        *self.work = self.engine.clone().load(&tenant, &id).await?;
         let run = self.work.run();
         let ours = run.lease.as_ref().is_none_or(|lease| lease.worker == self.engine.settings.worker);
         Ok(ours && !run.status.ended())

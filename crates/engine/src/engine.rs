@@ -60,7 +60,8 @@ pub struct Engine {
     /// Who waits for which run to end.
     pub(crate) ends: Ends,
     pub(crate) worker_actor: Actor,
-    agents: Mutex<HashMap<Digest, Arc<ReadyAgent>>>,
+    /// By the digest of their files.
+    agents: Mutex<HashMap<Arc<str>, Arc<ReadyAgent>>>,
     snapshots: Mutex<HashMap<SnapshotId, SharedFact>>,
     admin: Mutex<HashMap<TenantId, (u64, Digest)>>,
     roots: Mutex<HashMap<TenantId, Roots>>,
@@ -170,12 +171,12 @@ impl Engine {
 
     /// An agent, compiled once.
     pub fn ready(&self, contract: &Arc<Contract>) -> Result<Arc<ReadyAgent>, EngineError> {
-        let digest = crate::agent::pinned(contract).digest;
-        if let Some(agent) = locked(&self.agents).get(&digest) {
+        let digest = &contract.source.digest;
+        if let Some(agent) = locked(&self.agents).get(digest) {
             return Ok(agent.clone());
         }
         let agent = Arc::new(ReadyAgent::new(contract.clone(), &self.registry)?);
-        locked(&self.agents).insert(digest, agent.clone());
+        locked(&self.agents).insert(digest.clone(), agent.clone());
         Ok(agent)
     }
 

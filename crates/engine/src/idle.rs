@@ -31,14 +31,14 @@ impl Idle {
     }
 
     /// Keeps a run until it is taken, or until newer ones need the room.
-    pub(crate) fn keep(&self, work: Work) {
+    pub(crate) fn keep(&self, work: Box<Work>) {
         if work.run().count() > MOST_STEPS || work.run().status.ended() {
             return;
         }
         let key = (work.ledger.tenant.clone(), work.run().id.clone());
         let mut kept = locked(&self.kept);
         kept.order.push_back(key.clone());
-        kept.runs.insert(key, Box::new(work));
+        kept.runs.insert(key, work);
         while kept.order.len() > self.room {
             if let Some(oldest) = kept.order.pop_front() {
                 kept.runs.remove(&oldest);
@@ -57,7 +57,7 @@ impl Idle {
     }
 
     /// Takes a run out, if it is here.
-    pub(crate) fn take(&self, tenant: &TenantId, run: &RunId) -> Option<Work> {
-        locked(&self.kept).runs.remove(&(tenant.clone(), run.clone())).map(|work| *work)
+    pub(crate) fn take(&self, tenant: &TenantId, run: &RunId) -> Option<Box<Work>> {
+        locked(&self.kept).runs.remove(&(tenant.clone(), run.clone()))
     }
 }

@@ -124,7 +124,8 @@ impl Engine {
         let actor = who.actor();
         let pen = self.pen(&actor);
         let id = first.id;
-        let mut work = Work::new(who.tenant.clone(), &id, first.agent, first.prompt.as_deref(), first.input.as_ref());
+        let (prompt, input) = (first.prompt.as_deref(), first.input.as_ref());
+        let mut work = Box::new(Work::new(who.tenant.clone(), &id, first.agent, prompt, input));
         work.write(first.draft, &Opened::default(), &pen)?;
         for (draft, value) in reused {
             work.write(draft, &Opened { value: value.as_ref(), message: None }, &pen)?;

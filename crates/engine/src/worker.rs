@@ -54,8 +54,9 @@ impl Engine {
     async fn claim_some(self: &Arc<Self>) -> Result<Duration, EngineError> {
         let room = self.slots.available_permits();
         if room == 0 {
-            self.backlog.store(true, Ordering::Relaxed);
-            return Ok(POLL);
+            // From now on every run that is over rings; one that was over just before has not.
+            self.backlog.store(true, Ordering::SeqCst);
+            return Ok(if self.slots.available_permits() == 0 { POLL } else { Duration::ZERO });
         }
         let now = self.ports.clock.now();
         let claim = Claim {
@@ -93,10 +94,11 @@ impl Engine {
         }
         let engine = self.clone();
         tokio::spawn(async move {
-            let _gone = Gone { engine: engine.clone(), key };
+            let mut gone = Gone { engine: engine.clone(), key, rings: true };
             match engine.fetch(&row).await {
                 Ok(work) => {
-                    let parked = Driver::new(engine.clone(), work, driven, permit).take_over().await;
+                    let parked = Driver::new(engine.clone(), work, driven.clone(), permit).take_over().await;
+                    gone.rings = engine.is_missed(parked.as_deref(), &driven);
                     engine.park(parked);
                 }
                 Err(error) => tracing::warn!(run = %row.run, %error, "a run could not be loaded"),
@@ -105,7 +107,7 @@ impl Engine {
     }
 
     /// Carries on a run that was begun when it was accepted.
-    pub(crate) fn drive_on(self: &Arc<Self>, work: Work, errands: Vec<Errand>, permit: OwnedSemaphorePermit) {
+    pub(crate) fn drive_on(self: &Arc<Self>, work: Box<Work>, errands: Vec<Errand>, permit: OwnedSemaphorePermit) {
         if work.run().status.ended() {
             return;
         }
@@ -114,21 +116,22 @@ impl Engine {
         locked(&self.driven).insert(key.clone(), driven.clone());
         let engine = self.clone();
         tokio::spawn(async move {
-            let _gone = Gone { engine: engine.clone(), key };
-            let parked = Driver::new(engine.clone(), work, driven, permit).go_on(errands).await;
+            let mut gone = Gone { engine: engine.clone(), key, rings: true };
+            let parked = Driver::new(engine.clone(), work, driven.clone(), permit).go_on(errands).await;
+            gone.rings = engine.is_missed(parked.as_deref(), &driven);
             engine.park(parked);
         });
     }
 
     /// A claimed run, from memory where it is still there.
-    async fn fetch(&self, row: &RunRow) -> Result<Work, EngineError> {
+    async fn fetch(&self, row: &RunRow) -> Result<Box<Work>, EngineError> {
         if let Some(mut work) = self.idle.take(&row.tenant, &row.run) {
             if work.run().events != row.events {
                 self.catch_up(&mut work).await?;
             }
             return Ok(work);
         }
-        self.load(&row.tenant, &row.run).await
+        self.load(&row.tenant, &row.run).await.map(Box::new)
     }
 
     fn limit_of(&self, row: &RunRow) -> Option<(Arc<str>, u32)> {
@@ -137,10 +140,18 @@ impl Engine {
         Some((row.agent.clone(), contract.agent()?.limits.concurrency?))
     }
 
-    fn park(&self, work: Option<Work>) {
+    fn park(&self, work: Option<Box<Work>>) {
         if let Some(work) = work {
             self.idle.keep(work);
         }
+    }
+
+    /// Whether the worker must know that a run is carried out here no more: to look at it again when its time has come,
+    /// or because others may wait for its place.
+    fn is_missed(&self, parked: Option<&Work>, driven: &Driven) -> bool {
+        let over = parked.is_some_and(|work| work.run().status.ended());
+        let limited = self.settings.per_tenant.is_some() || driven.limit.is_some();
+        !over || limited || self.backlog.load(Ordering::SeqCst)
     }
 
     /// Tells whoever carries a run out here that others wrote to it, or wakes the worker for it.
@@ -155,6 +166,9 @@ impl Engine {
     pub(crate) fn is_full(&self, work: &Work) -> bool {
         let tenant = &work.ledger.tenant;
         let agent = &work.agent.contract.meta.key;
+        if self.settings.per_tenant.is_none() && work.agent.limit().is_none() {
+            return false;
+        }
         self.full().iter().any(|(full, key)| full == tenant && key.as_ref().is_none_or(|key| key == agent))
     }
 
@@ -164,7 +178,9 @@ impl Engine {
         let (mut tenants, mut agents) = (HashMap::new(), HashMap::new());
         let at_work = open.iter().filter(|(_, driven)| !driven.resting.load(Ordering::Relaxed));
         for ((tenant, _), driven) in at_work {
-            *tenants.entry(tenant).or_insert(0_u32) += 1;
+            if self.settings.per_tenant.is_some() {
+                *tenants.entry(tenant).or_insert(0_u32) += 1;
+            }
             if let Some((agent, most)) = &driven.limit {
                 agents.entry((tenant, agent)).or_insert((0_u32, *most)).0 += 1;
             }
@@ -212,11 +228,15 @@ impl Engine {
 struct Gone {
     engine: Arc<Engine>,
     key: (TenantId, RunId),
+    /// Whether the worker is told.
+    rings: bool,
 }
 
 impl Drop for Gone {
     fn drop(&mut self) {
         locked(&self.engine.driven).remove(&self.key);
-        self.engine.bell.notify_one();
+        if self.rings {
+            self.engine.bell.notify_one();
+        }
     }
 }

@@ -22,12 +22,10 @@ impl Digest {
 
     /// The 64 hex digits alone.
     pub fn hex(&self) -> String {
-        self.to_string()["sha256:".len()..].to_owned()
+        as_text(&self.spelled())["sha256:".len()..].to_owned()
     }
-}
 
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn spelled(&self) -> [u8; 71] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0u8; 71];
         text[..7].copy_from_slice(b"sha256:");
@@ -35,7 +33,17 @@ impl fmt::Display for Digest {
             text[7 + 2 * index] = DIGITS[usize::from(byte >> 4)];
             text[8 + 2 * index] = DIGITS[usize::from(byte & 15)];
         }
-        f.pad(std::str::from_utf8(&text).expect("hex digits are ASCII"))
+        text
+    }
+}
+
+fn as_text(spelled: &[u8; 71]) -> &str {
+    std::str::from_utf8(spelled).expect("hex digits are ASCII")
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(as_text(&self.spelled()))
     }
 }
 
@@ -77,13 +85,13 @@ fn nibble(digit: u8) -> Option<u8> {
 
 impl Serialize for Digest {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(as_text(&self.spelled()))
     }
 }
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        crate::text::parsed(deserializer)
     }
 }
 

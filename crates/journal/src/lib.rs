@@ -12,6 +12,7 @@ mod event;
 mod ids;
 mod money;
 pub mod run;
+mod text;
 mod time;
 
 pub use action::Action;

@@ -19,10 +19,42 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> std::time::Duration {
         std::time::Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+
+    /// The text of a time of the years 0000 to 9999. Every event has several: no formatter is asked for them.
+    fn spelled(self) -> Option<[u8; 27]> {
+        let (days, micros) = (self.0.div_euclid(86_400_000_000), self.0.rem_euclid(86_400_000_000));
+        let (year, month, day) = civil(days);
+        let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        put(&mut text[..4], year)?;
+        put(&mut text[5..7], month)?;
+        put(&mut text[8..10], day)?;
+        put(&mut text[11..13], seconds / 3600)?;
+        put(&mut text[14..16], seconds / 60 % 60)?;
+        put(&mut text[17..19], seconds % 60)?;
+        put(&mut text[20..26], fraction)?;
+        Some(text)
+    }
+}
+
+/// Writes a number with as many digits as there is room for; none where it needs more, or a sign.
+fn put(digits: &mut [u8], mut number: i64) -> Option<()> {
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).ok()?;
+        number /= 10;
+    }
+    (number == 0).then_some(())
+}
+
+fn as_text(spelled: &[u8; 27]) -> &str {
+    std::str::from_utf8(spelled).expect("digits are ASCII")
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(text) = self.spelled() {
+            return f.write_str(as_text(&text));
+        }
         let (days, micros) = (self.0.div_euclid(86_400_000_000), self.0.rem_euclid(86_400_000_000));
         let (year, month, day) = civil(days);
         let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
@@ -88,13 +120,16 @@ fn days_of(year: i64, month: i64, day: i64) -> i64 {
 
 impl Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self.spelled() {
+            Some(text) => serializer.serialize_str(as_text(&text)),
+            None => serializer.collect_str(self),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        crate::text::parsed(deserializer)
     }
 }
 

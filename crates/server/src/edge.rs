@@ -37,6 +37,40 @@ impl Clock for SystemClock {
 #[derive(Default)]
 pub(crate) struct SystemChance {
     last: Mutex<ulid::Ulid>,
+    small: Mutex<Small>,
+}
+
+/// Randomness fetched ahead for ids and salts, of which a run needs many: the system is asked once for dozens of them.
+/// Every byte is handed out once, and keys never come from here.
+struct Small {
+    bytes: [u8; 1024],
+    used: usize,
+}
+
+impl Default for Small {
+    fn default() -> Self {
+        Self { bytes: [0; 1024], used: 1024 }
+    }
+}
+
+impl Small {
+    /// The most bytes that are taken from what was fetched ahead.
+    const MOST: usize = 16;
+
+    fn take(&mut self, wanted: &mut [u8]) {
+        if self.bytes.len() - self.used < wanted.len() {
+            fetch(&mut self.bytes);
+            self.used = 0;
+        }
+        let (from, to) = (self.used, self.used + wanted.len());
+        wanted.copy_from_slice(&self.bytes[from..to]);
+        self.bytes[from..to].fill(0);
+        self.used = to;
+    }
+}
+
+fn fetch(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("an operating system without randomness cannot run a server");
 }
 
 impl Chance for SystemChance {
@@ -53,13 +87,28 @@ impl Chance for SystemChance {
     }
 
     fn fill(&self, bytes: &mut [u8]) {
-        getrandom::fill(bytes).expect("an operating system without randomness cannot run a server");
+        if bytes.len() > Small::MOST {
+            return fetch(bytes);
+        }
+        self.small.lock().expect("nothing panics while it holds this lock").take(bytes);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_random_byte_is_handed_out_twice() {
+        let chance = SystemChance::default();
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..1000 {
+            let mut salt = [0; 16];
+            chance.fill(&mut salt);
+            assert!(seen.insert(salt) && salt != [0; 16], "{salt:?}");
+        }
+        assert!(chance.small.lock().unwrap().bytes[..16].iter().all(|byte| *byte == 0));
+    }
 
     #[test]
     fn every_id_is_greater_than_the_one_before_it_even_when_the_clock_goes_back() {

@@ -82,7 +82,7 @@ async fn run(services: Arc<Services>, context: Context, input: RunInput) -> Resu
     let submitted = services.engine.submit(&context.who, submit, remember).await?;
     let mut output = output_of(&submitted);
     if waits {
-        wait(&services, &context, &submitted.run, &mut output).await?;
+        Box::pin(wait(&services, &context, &submitted.run, &mut output)).await?;
     }
     let location = Some(location_of(&submitted.run));
     Ok(Answer { output, location, kept })
