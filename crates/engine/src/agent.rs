@@ -131,6 +131,11 @@ pub fn pinned(contract: &Contract) -> Pinned {
 impl ReadyAgent {
     /// Compiles an agent.
     pub fn new(contract: Arc<Contract>, registry: &Registry) -> Result<Self, NotReady> {
+        Self::asking(contract, registry, None)
+    }
+
+    /// Compiles an agent that asks models by this version of the operation, the newest where none is named.
+    pub(crate) fn asking(contract: Arc<Contract>, registry: &Registry, call: Option<&Ref>) -> Result<Self, NotReady> {
         let reference = contract.reference();
         let agent = contract.agent().ok_or_else(|| NotReady::NotAnAgent(reference.clone()))?;
         let rules = Compiled::new(agent).map_err(|wrong| NotReady::Rules { agent: reference.clone(), wrong })?;
@@ -143,7 +148,8 @@ impl ReadyAgent {
         });
         let pack = (!agent.packs.is_empty()).then(|| pack_operation(registry));
         let mut tools: Vec<ReadyTool> = tools.collect::<Result<_, _>>()?;
-        let model = agent.planner.model().map(|planner| ReadyModel::new(planner, &mut tools, &reference, registry));
+        let model =
+            agent.planner.model().map(|planner| ReadyModel::new(planner, &mut tools, &reference, registry, call));
         Ok(Self {
             tools,
             model: model.transpose()?,
@@ -243,13 +249,15 @@ impl ReadyModel {
         tools: &mut Vec<ReadyTool>,
         agent: &Ref,
         registry: &Registry,
+        call: Option<&Ref>,
     ) -> Result<Self, NotReady> {
         let wrong = |because: String| NotReady::Instructions { agent: agent.clone(), because };
         let compiled = |text: &str| Template::compile(&Value::from(text)).map_err(wrong);
         let instructions = compiled(&planner.instructions)?;
         let models = planner.model.as_slice().iter().map(|name| compiled(name)).collect::<Result<_, _>>()?;
         let missing = || NotReady::NoModelCall(agent.clone());
-        let call = registry.resolve(model::OPERATION, &Pick::Newest).map(|it| it.reference()).ok_or_else(missing)?;
+        let newest = || registry.resolve(model::OPERATION, &Pick::Newest).map(|it| it.reference());
+        let call = call.cloned().or_else(newest).ok_or_else(missing)?;
         let bound = registry.operation_at(&call).ok_or_else(missing)?;
         let abilities = Abilities::new(tools, planner.may);
         let fixed = serde_json::to_string(&abilities.offers).map_or(0, |text| text.len() as u64);

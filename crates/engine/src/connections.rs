@@ -31,7 +31,7 @@ const MANY: usize = 100;
 pub struct Book {
     store: Arc<dyn Store>,
     vault: Arc<dyn Vault>,
-    configured: BTreeMap<String, Connection>,
+    configured: BTreeMap<String, NewConnection>,
 }
 
 /// A connection that somebody wants.
@@ -87,8 +87,8 @@ impl From<StoreError> for ConnectionError {
 
 impl Book {
     /// Connections kept in this store, beside those of the configuration, which every tenant has.
-    pub fn new(store: Arc<dyn Store>, vault: Arc<dyn Vault>, configured: Vec<Connection>) -> Self {
-        let configured = configured.into_iter().map(|connection| (connection.name.clone(), connection)).collect();
+    pub fn new(store: Arc<dyn Store>, vault: Arc<dyn Vault>, configured: Vec<NewConnection>) -> Self {
+        let configured = configured.into_iter().map(|new| (new.connection.name.clone(), new)).collect();
         Self { store, vault, configured }
     }
 
@@ -145,7 +145,7 @@ impl Book {
     pub async fn list(&self, tenant: &TenantId) -> Result<Vec<ConnectionView>, ConnectionError> {
         let kept = self.all(tenant).await?;
         let own = kept.iter().map(|kept| (kept.name.clone(), kept.view()));
-        let configured = self.configured.iter().map(|(name, connection)| (name.clone(), configured(connection)));
+        let configured = self.configured.iter().map(|(name, new)| (name.clone(), configured(new)));
         Ok(own.chain(configured).collect::<BTreeMap<_, _>>().into_values().collect())
     }
 
@@ -178,8 +178,8 @@ impl Book {
 #[async_trait]
 impl Connections for Book {
     async fn connection(&self, tenant: &TenantId, name: &str) -> Result<Option<Connection>, String> {
-        if let Some(connection) = self.configured.get(name) {
-            return Ok(Some(connection.clone()));
+        if let Some(new) = self.configured.get(name) {
+            return Ok(Some(new.connection.clone()));
         }
         let Some(kept) = self.kept(tenant, name).await.map_err(|error| error.to_string())? else { return Ok(None) };
         let key = kept.open(&*self.vault, tenant).map_err(|error| error.to_string())?;
@@ -188,26 +188,29 @@ impl Connections for Book {
     }
 
     async fn about(&self, tenant: &TenantId, name: &str) -> Option<About> {
-        if let Some(connection) = self.configured.get(name) {
-            let kind = connection.kind.priced_as(connection.base_url.as_deref());
-            return Some(About { kind, per_day: Ceiling::default() });
+        if let Some(NewConnection { connection, budget_per_day }) = self.configured.get(name) {
+            return Some(about(connection.kind, connection.base_url.as_deref(), budget_per_day.as_deref()));
         }
         let kept = self.kept(tenant, name).await.ok().flatten()?;
-        // An amount that cannot be read bounds everything: it was meant as a bound.
-        let cost = kept.budget_per_day.as_ref().map(|cost| cost.parse().unwrap_or(Money::ZERO));
-        Some(About { kind: kept.kind.priced_as(kept.base_url.as_deref()), per_day: Ceiling { cost, tokens: None } })
+        Some(about(kept.kind, kept.base_url.as_deref(), kept.budget_per_day.as_deref()))
     }
 }
 
-fn configured(connection: &Connection) -> ConnectionView {
-    let Connection { name, kind, base_url, key, at_once } = connection;
+fn about(kind: ProviderKind, base_url: Option<&str>, per_day: Option<&str>) -> About {
+    // An amount that cannot be read bounds everything: it was meant as a bound.
+    let cost = per_day.map(|cost| cost.parse().unwrap_or(Money::ZERO));
+    About { kind: kind.priced_as(base_url), per_day: Ceiling { cost, tokens: None } }
+}
+
+fn configured(new: &NewConnection) -> ConnectionView {
+    let Connection { name, kind, base_url, key, at_once } = &new.connection;
     ConnectionView {
         name: name.clone(),
         kind: *kind,
         base_url: base_url.clone().unwrap_or_else(|| kind.base_url().to_owned()),
         keyed: key.is_some(),
         at_once: *at_once,
-        budget_per_day: None,
+        budget_per_day: new.budget_per_day.clone(),
         created_at: None,
     }
 }

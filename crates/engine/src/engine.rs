@@ -9,9 +9,9 @@ use std::{
     },
 };
 
-use affiant_contract::{Contract, Registry};
+use affiant_contract::{Contract, Ref, Registry};
 use affiant_journal::{
-    Actor, ActorKind, Digest, PrincipalId, RunId, SnapshotId, SnapshotRef, StreamId, TenantId, Timestamp,
+    Actor, ActorKind, Digest, Pinned, PrincipalId, RunId, SnapshotId, SnapshotRef, StreamId, TenantId, Timestamp,
 };
 use affiant_policy::PolicySet;
 use serde_json::Value;
@@ -30,7 +30,7 @@ use crate::{
     rules::{Facts, SharedFact, values},
     snapshot::Snapshot,
     whispers::{Whisper, Whispers},
-    work::Work,
+    work::{Work, asks_model},
 };
 
 /// Carries out runs, and is the only one who writes their journals.
@@ -60,7 +60,7 @@ pub struct Engine {
     /// Who waits for which run to end.
     pub(crate) ends: Ends,
     pub(crate) worker_actor: Actor,
-    /// By the digest of their files.
+    /// By the digest of their files, and the operation that asks models where it is not the newest.
     agents: Mutex<HashMap<Arc<str>, Arc<ReadyAgent>>>,
     snapshots: Mutex<HashMap<SnapshotId, SharedFact>>,
     admin: Mutex<HashMap<TenantId, (u64, Digest)>>,
@@ -171,12 +171,36 @@ impl Engine {
 
     /// An agent, compiled once.
     pub fn ready(&self, contract: &Arc<Contract>) -> Result<Arc<ReadyAgent>, EngineError> {
-        let digest = &contract.source.digest;
-        if let Some(agent) = locked(&self.agents).get(digest) {
+        self.compiled(contract, contract.source.digest.clone(), None)
+    }
+
+    /// An agent as a run knows it that began with these operations: it goes on to ask models by the version of the
+    /// operation that it began with, also where a newer one is loaded by now.
+    pub(crate) fn ready_with(
+        &self,
+        contract: &Arc<Contract>,
+        operations: &[Pinned],
+    ) -> Result<Arc<ReadyAgent>, EngineError> {
+        let agent = self.ready(contract)?;
+        let began_with = operations.iter().find(|operation| asks_model(operation));
+        let began_with = began_with.and_then(|operation| operation.name.parse::<Ref>().ok());
+        match began_with.filter(|call| agent.model.as_ref().is_some_and(|model| model.call != *call)) {
+            Some(call) => self.compiled(contract, format!("{} {call}", contract.source.digest).into(), Some(&call)),
+            None => Ok(agent),
+        }
+    }
+
+    fn compiled(
+        &self,
+        contract: &Arc<Contract>,
+        key: Arc<str>,
+        call: Option<&Ref>,
+    ) -> Result<Arc<ReadyAgent>, EngineError> {
+        if let Some(agent) = locked(&self.agents).get(&key) {
             return Ok(agent.clone());
         }
-        let agent = Arc::new(ReadyAgent::new(contract.clone(), &self.registry)?);
-        locked(&self.agents).insert(digest.clone(), agent.clone());
+        let agent = Arc::new(ReadyAgent::asking(contract.clone(), &self.registry, call)?);
+        locked(&self.agents).insert(key, agent.clone());
         Ok(agent)
     }
 

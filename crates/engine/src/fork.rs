@@ -131,7 +131,7 @@ impl Engine {
         let read = self.read(&who.tenant, &stream, 0).await?;
         let folded = Run::replay(&read.events).map_err(|error| damaged(&stream, &error))?;
         let folded = folded.ok_or_else(|| EngineError::Missing { what: "run", name: run.to_string() })?;
-        let agent = self.pinned_agent(&folded.submitted.agent)?;
+        let agent = self.pinned_agent(&folded.submitted.agent, &folded.submitted.operations)?;
         let submitted = (*folded.submitted).clone();
         Ok(Parent { events: read.events, run: folded, agent, submitted })
     }

@@ -84,7 +84,7 @@ impl Engine {
         let missing = || EngineError::Missing { what: "run", name: run.to_string() };
         let first = read.events.first().ok_or_else(missing)?;
         let Body::RunSubmitted(submitted) = &first.body else { return Err(missing()) };
-        let agent = self.pinned_agent(&submitted.agent)?;
+        let agent = self.pinned_agent(&submitted.agent, &submitted.operations)?;
         if submitted.policy != self.policies.digest() {
             // A run keeps the policies it began under; where they are not in force, it is not carried on.
             return Err(EngineError::Missing { what: "policy set", name: submitted.policy.to_string() });
@@ -197,11 +197,16 @@ impl Engine {
         Ok(Sealed { engine: self, tenant, stream: stream.clone(), values })
     }
 
-    pub(crate) fn pinned_agent(&self, pinned: &affiant_journal::Pinned) -> Result<Arc<ReadyAgent>, EngineError> {
+    /// The agent of a run that began with these operations.
+    pub(crate) fn pinned_agent(
+        &self,
+        pinned: &affiant_journal::Pinned,
+        operations: &[affiant_journal::Pinned],
+    ) -> Result<Arc<ReadyAgent>, EngineError> {
         let missing = || EngineError::Missing { what: "agent", name: pinned.name.to_string() };
         let reference = pinned.name.parse().map_err(|_| missing())?;
         let contract = self.registry.get(&reference).ok_or_else(missing)?;
-        let agent = self.ready(contract)?;
+        let agent = self.ready_with(contract, operations)?;
         // A run keeps the agent it began with; another text under the same version is another agent.
         if agent.pinned.digest == pinned.digest { Ok(agent) } else { Err(missing()) }
     }

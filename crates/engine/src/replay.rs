@@ -49,7 +49,7 @@ impl Engine {
         let missing = || EngineError::Missing { what: "run", name: run.to_string() };
         let first = read.events.first().ok_or_else(missing)?;
         let Body::RunSubmitted(submitted) = &first.body else { return Err(missing()) };
-        let agent = self.pinned_agent(&submitted.agent)?;
+        let agent = self.pinned_agent(&submitted.agent, &submitted.operations)?;
         let mut report = ReplayReport {
             decisions: 0,
             planner: submitted.planner.clone(),

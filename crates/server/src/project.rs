@@ -222,6 +222,9 @@ pub struct ProviderConfig {
     /// Requests under way at once.
     #[serde(default = "at_once")]
     pub at_once: u32,
+    /// What all runs of a tenant may spend over it in a day, as a decimal text in the price table's currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_per_day: Option<String>,
 }
 
 fn at_once() -> u32 {

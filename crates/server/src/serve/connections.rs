@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use affiant_engine::ports::{Connection, Connections, ProviderKind, Secret};
-use affiant_journal::TenantId;
+use affiant_engine::{
+    connections::NewConnection,
+    ports::{Connection, Connections, ProviderKind, Secret},
+};
+use affiant_journal::{Money, TenantId};
 use affiant_surface::cli::Failure;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -14,12 +17,12 @@ use crate::project::ProviderConfig;
 ///
 /// # Errors
 ///
-/// Says which variable is missing, or where a key stands in the file.
-pub(super) fn configured(tables: &BTreeMap<String, ProviderConfig>) -> Result<Vec<Connection>, Failure> {
+/// Says which variable is missing, where a key stands in the file, or which amount is none.
+pub(super) fn configured(tables: &BTreeMap<String, ProviderConfig>) -> Result<Vec<NewConnection>, Failure> {
     tables.iter().map(|(name, table)| connection(name, table)).collect()
 }
 
-fn connection(name: &str, table: &ProviderConfig) -> Result<Connection, Failure> {
+fn connection(name: &str, table: &ProviderConfig) -> Result<NewConnection, Failure> {
     let wrong = |why: String| Failure::usage(format!("[providers.{name}] in affiant.toml: {why}"));
     if !is_name(name) {
         return Err(wrong("a name has at most 64 lower-case letters, digits, `-`, `_` and `.`".to_owned()));
@@ -37,8 +40,12 @@ fn connection(name: &str, table: &ProviderConfig) -> Result<Connection, Failure>
             Some(Secret::new(value.ok_or_else(|| wrong(format!("{variable} is not set in the server's environment")))?))
         }
     };
+    if let Some(error) = table.budget_per_day.as_deref().and_then(|cost| cost.parse::<Money>().err()) {
+        return Err(wrong(format!("`budget_per_day`: {error}")));
+    }
     let (kind, base_url, at_once) = (table.kind, table.base_url.clone(), table.at_once);
-    Ok(Connection { name: name.to_owned(), kind, base_url, key, at_once })
+    let connection = Connection { name: name.to_owned(), kind, base_url, key, at_once };
+    Ok(NewConnection { connection, budget_per_day: table.budget_per_day.clone() })
 }
 
 /// Connections without a server: those of the configuration, and the usual names with the keys that the environment has.
@@ -57,7 +64,7 @@ impl AtHand {
     ///
     /// As [`configured`].
     pub(crate) fn new(tables: &BTreeMap<String, ProviderConfig>) -> Result<Self, Failure> {
-        let mut found = configured(tables)?;
+        let mut found: Vec<_> = configured(tables)?.into_iter().map(|new| new.connection).collect();
         for (kind, variables) in USUAL {
             let key = variables.iter().find_map(|name| std::env::var(name).ok().filter(|key| !key.trim().is_empty()));
             let key = key.map(|key| Secret::new(key.trim().to_owned()));
