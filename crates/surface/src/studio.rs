@@ -23,6 +23,7 @@ mod record;
 mod run;
 mod runs;
 mod session;
+mod settings;
 mod sign;
 mod start;
 pub(crate) mod words;
@@ -80,6 +81,8 @@ pub fn router(gateway: Arc<Gateway>, services: Services) -> Router {
         .route("/agents/{agent}/new", get(start::form).post(start::start))
         .route("/audit", get(record::log))
         .route("/live", get(live::stream))
+        .route("/settings", get(settings::page))
+        .route("/settings/{act}", post(settings::act))
         .route("/go", get(find::search))
         .route("/go/{id}", get(find::go))
         .fallback(page::nowhere)

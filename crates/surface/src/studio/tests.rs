@@ -627,3 +627,36 @@ async fn a_step_whose_end_nobody_saw_is_settled_by_an_administrator_alone() {
     let denied = user.post(&path, &[("csrf", &token), ("/outcome", "retry")]).await;
     assert!(denied.status().is_client_error(), "{denied:?}");
 }
+
+#[tokio::test]
+async fn settings_are_shown_to_administrators_and_changed_by_them_alone() {
+    let world = World::shipped();
+    let mut admin = Browser::of(&world, "admin").await;
+    let mut user = Browser::of(&world, "user").await;
+    let page = admin.page("/studio/settings").await;
+    assert!(page.contains("this browser") && page.contains("Revoke"));
+    let seen = user.page("/studio/settings").await;
+    assert!(seen.contains("Keys are for administrators") && !seen.contains("Revoke"));
+    let keys = call(&world, "key.list", json!({})).await;
+    let theirs =
+        keys["keys"].as_array().unwrap().iter().find(|key| key["principalId"] == "u_user" && key["status"] == "active");
+    let id = theirs.unwrap()["keyId"].as_str().unwrap();
+    let token = user.token().await;
+    let denied = user.post("/studio/settings/revoke-key", &[("csrf", &token), ("key", id)]).await;
+    assert_eq!(denied.status(), StatusCode::FORBIDDEN);
+    let token = admin.token().await;
+    let wrong = admin.post("/studio/settings/allow-folder", &[("csrf", &token), ("path", "\"><script>x")]).await;
+    let (status, page) = (wrong.status(), text(wrong).await);
+    assert!(status.is_client_error() && page.contains("&quot;&gt;&lt;script&gt;x") && !page.contains("<script>x"));
+    for (act, field, value) in
+        [("remove-provider", "name", "nobody"), ("delete-webhook", "webhook", "whk_1"), ("nothing", "a", "b")]
+    {
+        let missing = admin.post(&format!("/studio/settings/{act}"), &[("csrf", &token), (field, value)]).await;
+        assert_eq!(missing.status(), StatusCode::NOT_FOUND, "{act}");
+    }
+    let done = admin.post("/studio/settings/revoke-key", &[("csrf", &token), ("key", id)]).await;
+    assert_eq!(location(&done), "/studio/settings?done=revoke-key");
+    let keys = call(&world, "key.list", json!({})).await;
+    let key = keys["keys"].as_array().unwrap().iter().find(|key| key["keyId"] == id).unwrap();
+    assert_eq!(key["status"], "revoked");
+}
