@@ -9,8 +9,13 @@ use super::{Shown, page::Show, session::Sent};
 /// Keys on the page.
 const KEYS: usize = 200;
 
-/// What can be done here: the end of the address, the operation, and the fields it takes.
-const ACTS: &[(&str, &str, &[(&str, &str)])] = &[
+/// What can be done here: the end of the address, and the operation.
+type Act = (&'static str, &'static str, Fields);
+
+/// Fields of a form, each with its name in the operation's input.
+type Fields = &'static [(&'static str, &'static str)];
+
+const ACTS: &[Act] = &[
     ("revoke-key", "key.revoke", &[("key", "keyId"), ("reason", "reason")]),
     ("check-provider", "provider.check", &[("name", "name"), ("model", "model")]),
     ("remove-provider", "provider.remove", &[("name", "name")]),

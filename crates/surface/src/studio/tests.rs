@@ -593,6 +593,8 @@ async fn two_runs_are_compared_step_by_step_and_by_what_they_made() {
     for said in ["same agent", "other input", "NOTES.md", "class=\"added\""] {
         assert!(page.contains(said), "{said} in {page}");
     }
+    let stranger = Browser::of(&world, "user").await.page(&format!("/studio/compare?a={one}&b={other}")).await;
+    assert!(stranger.contains("other input"), "what one may not see is never said to be the same");
     let missing = browser.get(&format!("/studio/compare?a={one}&b=run_1")).await;
     assert_eq!(missing.status(), StatusCode::NOT_FOUND);
     assert_eq!(browser.get("/studio/compare").await.status(), StatusCode::OK);

@@ -15,7 +15,7 @@ use super::{agents::PlannerWords, usage::UsageWords};
 use crate::{
     gateway::{Context, Handlers},
     handlers::{
-        history::{History, Opened},
+        history::{History, Opened, may_see},
         services::Services,
         wire::Moment,
     },
@@ -173,10 +173,18 @@ async fn compare(services: Arc<Services>, context: Context, input: Input) -> Res
     let tells = context.operation.contract().meta.version >= Version::new(1, 1, 0);
     let usage = |history: &History| tells.then(|| UsageWords::of(&history.run));
     let root = |history: &History| history.run.snapshot.as_ref().map(|snapshot| snapshot.root);
+    // Whoever may not see the input of one of them compares commitments, which are salted: the same input may then be
+    // told as another one, and never another one as the same.
+    let sees = |history: &History| may_see(&context.who, &history.run.submitter.id);
+    let commitments = |history: &History| history.events.first().map(|event| event.sd.clone());
+    let same_input = match sees(&left) && sees(&right) {
+        true => left_opened.of(0) == right_opened.of(0),
+        false => commitments(&left) == commitments(&right),
+    };
     Ok(Output {
         same: Same {
             agent: left.run.submitted.agent == right.run.submitted.agent,
-            input: left_opened.of(0) == right_opened.of(0),
+            input: same_input,
             context: root(&left) == root(&right),
             result: comparison.same_result,
         },
