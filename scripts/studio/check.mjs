@@ -152,7 +152,7 @@ async function crawl(page, most = 120) {
     seen.add(path.includes("step=") ? `${sort(path)} step` : sort(path));
     const answer = await page.context().request.get(base + path, { maxRedirects: 5 });
     const media = answer.headers()["content-type"] ?? "";
-    const missing = path.endsWith("/nothing");
+    const missing = path.includes("/go/nothing");
     assert(missing ? answer.status() === 404 : answer.ok(), `${path} is linked to and answers ${answer.status()}`);
     if (!media.startsWith("text/html") || !path.startsWith("/studio")) continue;
     found.set(path, await answer.text());
@@ -204,8 +204,12 @@ const checks = {
           await page.evaluate(axe);
           const { violations } = await page.evaluate((values) => axe.run({ runOnly: { type: "tag", values } }), tags);
           for (const { id, nodes } of violations) findings.push(`${path} (${colorScheme}, ${width} px): ${id}: ${nodes[0].html.slice(0, 200)}`);
-          const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-          if (wide > 0) findings.push(`${path} (${width} px): ${wide} px wider than the window`);
+          const wide = await page.evaluate(() => {
+            if (document.documentElement.scrollWidth <= window.innerWidth) return [];
+            const beyond = [...document.querySelectorAll("main *")].filter((element) => element.getBoundingClientRect().right > window.innerWidth && !element.closest(".scroll"));
+            return beyond.slice(0, 2).map((element) => element.outerHTML.slice(0, 120));
+          });
+          if (wide.length > 0) findings.push(`${path} (${width} px) is wider than the window: ${wide.join(" … ")}`);
         }
         await context.close();
       }
@@ -413,9 +417,9 @@ const checks = {
 async function fiveJobs({ context, page }, press) {
   // A developer starts a run from the form of an agent.
   await go(page, "/agents/echo/new");
-  await page.getByLabel(/^steps/i).fill("2");
+  await page.locator('[name="/input/steps"]').fill("2");
   await press(page, page.getByRole("button", { name: "Start run" }));
-  await page.waitForURL(/studio\/runs\/run_/);
+  await page.waitForURL(/studio\/runs\/run_/).catch(async (error) => assert.fail(`${error.message}\n${await page.locator("main").innerText()}`));
   const run = page.url().split("/").pop().replace(/[?#].*/, "");
   await ended(run);
   // An operator finds it by a filter.
