@@ -100,7 +100,7 @@ impl Things {
         self.ids().find(|id| text.contains(id.as_str()))
     }
 
-    /// A reply without what differs from set to set and from call to call: ids, moments, digests, folders.
+    /// A reply without what differs from set to set and from call to call: ids, moments, digests, folders, secrets.
     pub(crate) fn masked(mut reply: Value) -> Value {
         mask(&mut reply);
         reply
@@ -112,7 +112,7 @@ fn mask(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match name.as_str() {
-                    "secret" | "uptimeSeconds" | "mono" | "duration_us" | "leafIndex" | "treeSize" => {
+                    "secret" | "url" | "uptimeSeconds" | "mono" | "duration_us" | "leafIndex" | "treeSize" => {
                         *value = json!(name)
                     }
                     _ if name.ends_with("Micros") => *value = json!(name),
