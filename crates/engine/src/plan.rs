@@ -283,8 +283,12 @@ impl Work {
     }
 
     fn end_by_pack(&mut self, step: u64, turn: &Turn<'_>) -> Result<(), NotWritten> {
-        let message = "a required source of the context could not be read";
-        let draft = decide::fail_run(self.run(), "snapshot-failed", message, None, Some(step));
+        let because = match self.run().step(step).map(|step| &step.state) {
+            Some(StepState::Failed { code, .. }) => format!(": {code}"),
+            _ => String::new(),
+        };
+        let message = format!("a required source of the context could not be read{because}");
+        let draft = decide::fail_run(self.run(), "snapshot-failed", &message, None, Some(step));
         self.write(draft, &Opened::default(), &turn.pen)
     }
 

@@ -144,7 +144,8 @@ fn conversation(client: &mut Client, name: &str, run: &str, calls: &BTreeMap<Str
         let step = reply.json()?;
         ensure!(reply.status == 200, "step {number} of {run}: {} {step}", reply.status);
         let result = step["result"].get("content").unwrap_or(&step["result"]);
-        told.text += &format!("{} {}\n", masked(&step["arguments"]), masked(result)).replace(name, "NAME");
+        let said = format!("{} {}\n", masked(&step["arguments"]), masked(result)).replace(name, "NAME");
+        told.text += &without_marks(&said);
         if number % 2 == 0 {
             let attempts = usize::try_from(step["attempts"].as_u64().unwrap_or_default())?;
             let seen = calls.get(&format!("{run}/{number}")).copied().unwrap_or_default();
@@ -155,6 +156,19 @@ fn conversation(client: &mut Client, name: &str, run: &str, calls: &BTreeMap<Str
         }
     }
     Ok(told)
+}
+
+/// A text without the marks of its fences, which are digests of what stands between them, the run's name included.
+fn without_marks(text: &str) -> String {
+    let fences = ["--- untrusted ", "--- end of "];
+    fences.iter().fold(text.to_owned(), |text, fence| {
+        let mut parts = text.split(fence);
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |whole, part| {
+            let mark = part.chars().take_while(char::is_ascii_hexdigit).count();
+            whole + fence + "MARK" + &part[mark..]
+        })
+    })
 }
 
 /// A value without the provider's ids of calls, which differ from conversation to conversation.
