@@ -22,6 +22,7 @@ use crate::{
     agent::ReadyAgent,
     child::Ends,
     driver::Driven,
+    ends,
     folded::Folds,
     follow::{Follower, Tails},
     idle::Idle,
@@ -279,8 +280,22 @@ impl Engine {
         if let Some((length, head)) = locked(&self.admin).get(tenant) {
             return Ok((*length, Some(*head)));
         }
-        let read = self.read(tenant, &StreamId::admin(), 0).await?;
-        Ok((read.events.len() as u64, read.head))
+        let length = self.admin_length(tenant).await?;
+        let Some(last) = length.checked_sub(1) else { return Ok((0, None)) };
+        let entries = self.ports.store.load(tenant, &StreamId::admin(), last, 1).await?;
+        Ok((length, entries.first().map(|entry| entry.leaf)))
+    }
+
+    /// How many events a tenant's administrative stream has.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not answer.
+    pub async fn admin_length(&self, tenant: &TenantId) -> Result<u64, EngineError> {
+        let known = locked(&self.admin).get(tenant).map_or(0, |(length, _)| *length);
+        let store = &self.ports.store;
+        let there = async move |seq| Ok(!store.load(tenant, &StreamId::admin(), seq, 1).await?.is_empty());
+        ends::end(known, there).await
     }
 
     pub(crate) fn remember_admin(&self, tenant: &TenantId, length: u64, head: Digest) {

@@ -12,6 +12,7 @@ pub mod connections;
 pub mod decide;
 mod draft;
 mod driver;
+mod ends;
 mod engine;
 mod erase;
 mod error;

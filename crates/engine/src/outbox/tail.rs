@@ -3,7 +3,10 @@
 use affiant_journal::TenantId;
 
 use super::{hook::Hook, message};
-use crate::ports::{Store, StoreError};
+use crate::{
+    ends,
+    ports::{Store, StoreError},
+};
 
 /// Entries read at once.
 pub(super) const PAGE: usize = 512;
@@ -13,15 +16,7 @@ const COUNTED: usize = 16;
 /// The place of the last entry; 0 when there is none. `known` is a place that is not behind it: the nearer, the fewer
 /// questions.
 pub async fn end(store: &dyn Store, known: u64) -> Result<u64, StoreError> {
-    let (mut low, mut high, mut stride) = (known, known, 1_u64);
-    while !store.tail(high, 1).await?.is_empty() {
-        (low, high, stride) = (high, high.saturating_add(stride), stride.saturating_mul(2));
-    }
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if store.tail(middle, 1).await?.is_empty() { high = middle } else { low = middle + 1 }
-    }
-    Ok(low)
+    ends::end(known, async move |place| Ok(!store.tail(place, 1).await?.is_empty())).await
 }
 
 /// How many events after a place are meant for a webhook; of a long tail only the beginning is counted.

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use affiant_engine::ports::Store;
-use affiant_journal::{ActorKind, Event, StreamId, TenantId};
+use affiant_journal::{ActorKind, Event, StreamId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -79,10 +78,10 @@ impl Act {
 }
 
 async fn acts(services: Arc<Services>, context: Context, input: Input) -> Result<Output, Refusal> {
-    let (store, tenant) = (&*services.store, &context.who.tenant);
+    let (store, tenant) = (&services.store, &context.who.tenant);
     let mut before = match input.before {
         Some(before) => before,
-        None => length(store, tenant).await?,
+        None => services.engine.admin_length(tenant).await?,
     };
     let wanted = |event: &Event| {
         input.r#type.as_ref().is_none_or(|kind| event.body.name().starts_with(&**kind))
@@ -106,20 +105,6 @@ async fn acts(services: Arc<Services>, context: Context, input: Input) -> Result
         before = if found.len() == input.limit { before } else { from };
     }
     Ok(Output { acts: found, next_before: Some(before).filter(|before| *before > 0) })
-}
-
-/// How many events the stream has: twice as far until there is none, and then the half of what is left.
-async fn length(store: &dyn Store, tenant: &TenantId) -> Result<u64, Refusal> {
-    let there = async |seq| store.load(tenant, &StreamId::admin(), seq, 1).await.map(|found| !found.is_empty());
-    let (mut low, mut high) = (0, 1);
-    while there(high).await? {
-        (low, high) = (high, high * 2);
-    }
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if there(middle).await? { low = middle + 1 } else { high = middle }
-    }
-    Ok(low)
 }
 
 #[cfg(test)]
