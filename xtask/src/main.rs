@@ -15,6 +15,7 @@ mod http;
 mod judges;
 mod load;
 mod mcp;
+mod mind;
 mod misbehave;
 mod needs;
 mod providers;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     crash::minds::Provider,
     http::Client,
-    option,
+    mind, option,
     server::{Server, scratch},
     sh,
 };
@@ -64,7 +64,9 @@ fn project(folder: &Path, url: &str) -> Result<()> {
         toml += &format!(
             "\n[providers.{kind}]\nkind = \"{kind}\"\nbase_url = \"{url}\"\nkey = \"env:{name}_TEST_KEY\"\nat_once = 4\n"
         );
-        fs::write(folder.join(format!("agents/ill-{kind}-1.0.0.yaml")), AGENT.replace("KIND", kind))?;
+        let (key, model) = (format!("ill-{kind}"), format!("{kind}/small"));
+        let agent = mind::agent(&key, &model, &["tool.echo@1.0.0"], &PATIENCE);
+        fs::write(folder.join(format!("agents/{key}-1.0.0.yaml")), agent)?;
     }
     Ok(fs::write(folder.join("affiant.toml"), toml)?)
 }
@@ -196,28 +198,5 @@ fn cause(client: &mut Client, run: &str, row: &Value, book: &Book) -> Result<Str
     Ok(code.to_owned())
 }
 
-const AGENT: &str = "\
-kind: agent
-key: ill-KIND
-version: 1.0.0
-title: Asks a provider that misbehaves
-description: Does what its model says, if it says anything.
-goal: End, whatever the provider does.
-context: Runs only in the tests.
-domain: test
-owners: [harness]
-tags: [test]
-stability: experimental
-input:
-  type: object
-  additionalProperties: false
-tools:
-  - operation: tool.echo@1.0.0
-limits: { steps: 20 }
-planner:
-  kind: model
-  model: KIND/small
-  instructions: Do what you are told.
-  timeout: 6s
-  retry: { attempts: 4, backoffMs: 50, maxMs: 500 }
-";
+/// How long one of its calls may take, and how often it is made again.
+const PATIENCE: [&str; 2] = ["timeout: 6s", "retry: { attempts: 4, backoffMs: 50, maxMs: 500 }"];

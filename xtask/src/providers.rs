@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     crash::minds::Provider,
     http::Client,
-    needs,
+    mind, needs,
     server::{Server, scratch},
     sh,
 };
@@ -86,7 +86,9 @@ fn project(folder: &Path, url: &str) -> Result<()> {
     };
     fs::write(folder.join("affiant.toml"), FORMATS.iter().map(table).collect::<String>())?;
     for (kind, ..) in FORMATS {
-        fs::write(folder.join(format!("agents/asks-{kind}-1.0.0.yaml")), AGENT.replace("KIND", kind))?;
+        let key = format!("asks-{kind}");
+        let agent = mind::agent(&key, &format!("{kind}/small"), &["tool.echo@1.0.0"], &[]);
+        fs::write(folder.join(format!("agents/{key}-1.0.0.yaml")), agent)?;
     }
     Ok(())
 }
@@ -130,27 +132,3 @@ fn calls(provider: &Provider, path: &str) -> Result<usize> {
     let calls = book["calls"].as_array().context("the provider has no book of calls")?;
     Ok(calls.iter().filter(|call| call["outcome"] == "begun" && call["path"] == path).count())
 }
-
-const AGENT: &str = "\
-kind: agent
-key: asks-KIND
-version: 1.0.0
-title: Asks by KIND
-description: Does what its model says.
-goal: Show that a run and the official SDK ask the same server.
-context: Runs only in the tests.
-domain: test
-owners: [harness]
-tags: [test]
-stability: experimental
-input:
-  type: object
-  additionalProperties: false
-tools:
-  - operation: tool.echo@1.0.0
-limits: { steps: 20 }
-planner:
-  kind: model
-  model: KIND/small
-  instructions: Do what you are told.
-";

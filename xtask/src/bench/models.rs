@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     crash::minds::Provider,
     http::Client,
+    mind,
     server::{Server, scratch},
     sh,
 };
@@ -34,7 +35,8 @@ fn project(name: &str, url: &str) -> Result<std::path::PathBuf> {
         "[server]\nworkers = {AT_ONCE}\n\n[providers.local]\nkind = \"openai-chat\"\nbase_url = \"{url}/v1\"\nat_once = {AT_ONCE}\n"
     );
     fs::write(folder.join("affiant.toml"), toml)?;
-    fs::write(folder.join("agents/bench-mind-1.0.0.yaml"), AGENT)?;
+    let agent = mind::agent("bench-mind", "local/one", &["tool.echo@1.0.0"], &[]);
+    fs::write(folder.join("agents/bench-mind-1.0.0.yaml"), agent)?;
     Ok(folder)
 }
 
@@ -143,27 +145,3 @@ fn until(most: Duration, mut holds: impl FnMut() -> Result<bool>) -> Result<()> 
     }
     Ok(())
 }
-
-const AGENT: &str = "\
-kind: agent
-key: bench-mind
-version: 1.0.0
-title: Model agent of the benchmark
-description: Does what its model says.
-goal: Show what a step costs beyond the model's own time.
-context: Runs only while it is measured.
-domain: bench
-owners: [bench]
-tags: [test]
-stability: experimental
-input:
-  type: object
-  additionalProperties: false
-tools:
-  - operation: tool.echo@1.0.0
-limits: { steps: 1000 }
-planner:
-  kind: model
-  model: local/one
-  instructions: Do what you are told.
-";

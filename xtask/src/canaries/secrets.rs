@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::{Stage, files_below, listener::Listener, until};
-use crate::{crash::minds::Provider, http::Client, server::scratch, sh};
+use crate::{crash::minds::Provider, http::Client, mind, server::scratch, sh};
 
 /// The secrets: the variable of the environment that holds one, and what it holds.
 const SECRETS: [(&str, &str); 6] = [
@@ -71,7 +71,9 @@ fn project(folder: &Path, provider: &str, service: &str) -> Result<()> {
         fs::write(folder.join(format!("contracts/{key}-1.0.0.yaml")), text)?;
     }
     for name in ["good", "bad", "filed"] {
-        fs::write(folder.join(format!("contracts/gossip-{name}-1.0.0.yaml")), AGENT.replace("NAME", name))?;
+        let key = format!("gossip-{name}");
+        let agent = mind::agent(&key, &format!("{name}/small"), &TOOLS, &["retry: { attempts: 1 }"]);
+        fs::write(folder.join(format!("contracts/{key}-1.0.0.yaml")), agent)?;
     }
     Ok(())
 }
@@ -247,30 +249,12 @@ examples:
 binding: BINDING
 ";
 
-const AGENT: &str = "\
-kind: agent
-key: gossip-NAME
-version: 1.0.0
-title: Agent with tools that repeat secrets
-description: Calls everybody who was given a secret.
-goal: Show that a secret does not come back.
-context: Runs only in the check that secrets stay where they belong.
-domain: gossip
-owners: [test]
-tags: [test]
-stability: experimental
-input: { type: object, additionalProperties: false }
-tools:
-  - operation: mcp.gossip.tell@1.0.0
-  - operation: mcp.gossip.fail@1.0.0
-  - operation: gossip.service@1.0.0
-  - operation: gossip.refusal@1.0.0
-  - operation: gossip.program@1.0.0
-  - operation: gossip.crash@1.0.0
-limits: { steps: 20 }
-planner:
-  kind: model
-  model: NAME/small
-  instructions: Do what you are told.
-  retry: { attempts: 1 }
-";
+/// Everybody who is given a secret.
+const TOOLS: [&str; 6] = [
+    "mcp.gossip.tell@1.0.0",
+    "mcp.gossip.fail@1.0.0",
+    "gossip.service@1.0.0",
+    "gossip.refusal@1.0.0",
+    "gossip.program@1.0.0",
+    "gossip.crash@1.0.0",
+];

@@ -4,6 +4,8 @@ use std::{fs, path::Path};
 
 use anyhow::Result;
 
+use crate::mind;
+
 /// Writes the project folder; the operations call the service at `address`.
 pub(crate) fn write(folder: &Path, address: &str) -> Result<()> {
     fs::create_dir_all(folder.join("contracts"))?;
@@ -20,34 +22,10 @@ pub(crate) fn write_mind(folder: &Path, url: &str) -> Result<()> {
     let providers =
         format!("contracts = [\"contracts\"]\n\n[providers.local]\nkind = \"openai-chat\"\nbase_url = \"{url}/v1\"\n");
     fs::write(folder.join("affiant.toml"), providers)?;
-    fs::write(folder.join("contracts/crash-mind-1.0.0.yaml"), MIND)?;
+    let tools = ["effect.apply@1.0.0", "tool.echo@1.0.0"];
+    fs::write(folder.join("contracts/crash-mind-1.0.0.yaml"), mind::agent("crash-mind", "local/one", &tools, &[]))?;
     Ok(())
 }
-
-const MIND: &str = "\
-kind: agent
-key: crash-mind
-version: 1.0.0
-title: Model agent of the crash harness
-description: Leaves a mark and says so, as its model wants.
-goal: Be interrupted at every possible moment of a conversation.
-context: Runs only while the harness kills the server.
-domain: crash
-owners: [harness]
-tags: [test]
-stability: experimental
-input:
-  type: object
-  additionalProperties: false
-tools:
-  - operation: effect.apply@1.0.0
-  - operation: tool.echo@1.0.0
-limits: { steps: 20 }
-planner:
-  kind: model
-  model: local/one
-  instructions: Do what you are told.
-";
 
 fn operation(key: &str, path: &str, idempotent: bool, address: &str) -> String {
     format!(
