@@ -17,6 +17,7 @@ pub mod render;
 pub mod rest;
 pub mod studio;
 pub mod tiles;
+mod units;
 mod visible;
 
 #[cfg(test)]

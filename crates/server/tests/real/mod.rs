@@ -184,7 +184,7 @@ pub fn mask(text: &str, folder: &Path) -> String {
         (r"sha256:[0-9a-f]{64}", "sha256:DIGEST"),
         (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "TIME"),
         (r"\b\d\d:\d\d:\d\d\b", "CLOCK"),
-        (r"under 1 ms|\b\d+(\.\d+)? m?s\b", "A WHILE"),
+        (r"\b\d+(\.\d+)? [mµ]?s\b", "A WHILE"),
         (r"127\.0\.0\.1:\d+", "ADDRESS"),
         (r"pid \d+", "pid PID"),
         (r"trace [0-9a-f]{32}", "trace TRACE"),

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use super::{
     Context, Exit, Failure, Noun, Verb,
     client::Client,
-    ids, narrate,
+    ids,
     operation::{First, List},
     output::{Data, Format, text},
     terminal::{self, safe_line},
 };
+use crate::units;
 
 pub(super) const NOUN: Noun = Noun {
     name: "artifact",
@@ -83,7 +84,7 @@ async fn get(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failur
     if let Some(file) = matches.get_one::<String>("out") {
         let bytes = client.bytes(&format!("/{}", text(&value, "uri").trim_start_matches('/'))).await?;
         std::fs::write(context.folder.join(file), &bytes)?;
-        let said = format!("wrote {file}   {}   {}", narrate::bytes(bytes.len() as u64), text(&value, "digest"));
+        let said = format!("wrote {file}   {}   {}", units::size(bytes.len() as u64), text(&value, "digest"));
         context.print(Data::One { value, text: said, id })?;
         return Ok(Exit::Done);
     }
@@ -100,7 +101,7 @@ async fn get(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failur
 /// What is known about an artifact, beside its content, which alone is data.
 fn header(artifact: &Value) {
     let of = |field: &str| safe_line(&text(artifact, field));
-    let size = narrate::bytes(artifact["size"].as_u64().unwrap_or_default());
+    let size = units::size(artifact["size"].as_u64().unwrap_or_default());
     let cites = artifact["cites"].as_array().map_or(0, Vec::len);
     terminal::note(&format!("{}  {}  {size}  {}", of("artifactId"), of("name"), of("digest")));
     terminal::note(&format!(

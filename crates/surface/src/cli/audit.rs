@@ -14,11 +14,12 @@ use serde_json::json;
 mod trust;
 
 use super::{
-    Context, Exit, Failure, Noun, Verb, ids, narrate,
+    Context, Exit, Failure, Noun, Verb, ids,
     operation::{Act, First},
     output::{Data, FORMATS, text},
     terminal,
 };
+use crate::units;
 
 pub(super) const NOUN: Noun = Noun {
     name: "audit",
@@ -147,7 +148,7 @@ async fn export(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Fai
     std::fs::write(context.folder.join(&named), &bytes)?;
     let said = format!(
         "wrote {named}   {}, {} events, log of {} entries\n  check it on any machine: affiant audit verify {named} --trust FILE",
-        narrate::bytes(bytes.len() as u64),
+        units::size(bytes.len() as u64),
         value["events"],
         value["treeSize"]
     );

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::terminal::safe_line;
+use crate::units::{size, took};
 
 /// Tells a run from its events.
 #[derive(Default)]
@@ -219,9 +220,9 @@ pub(super) fn spent(usage: &Value) -> Option<(u64, String)> {
 }
 
 fn artifact(body: &Value) -> String {
-    let size = body["content"]["size"].as_u64().unwrap_or_default();
+    let bytes = body["content"]["size"].as_u64().unwrap_or_default();
     let summary = body["summary"].as_str().map(|summary| format!("  {}", safe_line(summary))).unwrap_or_default();
-    format!("  ✓ {:<18} {}{summary}", safe_line(text(body, "name")), bytes(size))
+    format!("  ✓ {:<18} {}{summary}", safe_line(text(body, "name")), size(bytes))
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
@@ -237,25 +238,6 @@ pub(super) fn clock(time: &str) -> &str {
 /// How many of something there are: `1 step`, `2 steps`.
 pub(super) fn counted(number: usize, word: &str) -> String {
     if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
-}
-
-/// A duration for people.
-pub(super) fn took(micros: u64) -> String {
-    match micros {
-        0..1000 => "under 1 ms".to_owned(),
-        1000..1_000_000 => format!("{} ms", micros / 1000),
-        1_000_000..60_000_000 => format!("{}.{} s", micros / 1_000_000, micros / 100_000 % 10),
-        _ => format!("{}m {:02}s", micros / 60_000_000, micros / 1_000_000 % 60),
-    }
-}
-
-/// A size for people.
-pub(super) fn bytes(size: u64) -> String {
-    match size {
-        0..1024 => format!("{size} B"),
-        1024..1_048_576 => format!("{}.{} KiB", size / 1024, size % 1024 * 10 / 1024),
-        _ => format!("{}.{} MiB", size / 1_048_576, size % 1_048_576 * 10 / 1_048_576),
-    }
 }
 
 #[cfg(test)]
@@ -308,14 +290,5 @@ mod tests {
           ✓ approved by owner
         ");
         assert_eq!(narrator.ended, Some(("completed".to_owned(), None)));
-    }
-
-    #[test]
-    fn durations_and_sizes_are_short() {
-        assert_eq!(
-            [took(999), took(61_000), took(1_250_000), took(102_000_000)],
-            ["under 1 ms", "61 ms", "1.2 s", "1m 42s"]
-        );
-        assert_eq!([bytes(12), bytes(2100), bytes(3 << 20)], ["12 B", "2.0 KiB", "3.0 MiB"]);
     }
 }

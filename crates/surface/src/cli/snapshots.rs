@@ -4,12 +4,13 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Context, Exit, Failure, Noun, Verb, narrate,
+    Context, Exit, Failure, Noun, Verb,
     operation::{First, List},
     output::{Data, plain, text},
     run::typed,
     terminal::{self, safe_line},
 };
+use crate::units;
 
 pub(super) const NOUN: Noun = Noun {
     name: "context",
@@ -88,7 +89,7 @@ fn page(snapshot: &Value) -> String {
     }
     for item in snapshot["items"].as_array().into_iter().flatten() {
         let of = |field: &str| safe_line(&text(item, field));
-        let size = narrate::bytes(item["size"].as_u64().unwrap_or_default());
+        let size = units::size(item["size"].as_u64().unwrap_or_default());
         page += &format!("  {:<12} {:<10} {:<10} {size:>10}  {}\n", of("key"), of("kind"), of("trust"), of("digest"));
     }
     page

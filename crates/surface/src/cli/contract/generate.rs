@@ -8,15 +8,16 @@ use serde_json::{Value, json};
 use super::builtin_argument;
 use crate::{
     cli::{
-        Context, Exit, Failure, help, narrate,
+        Context, Exit, Failure, help,
         output::{Column, Data, text},
     },
     render::{File, SURFACES, Surface},
+    units,
 };
 
 const COLUMNS: &[Column] = &[
     Column::new("FILE", |row| text(row, "file")),
-    Column::new("SIZE", |row| narrate::bytes(row["size"].as_u64().unwrap_or_default())),
+    Column::new("SIZE", |row| units::size(row["size"].as_u64().unwrap_or_default())),
     Column::new("STATE", |row| text(row, "state")),
 ];
 

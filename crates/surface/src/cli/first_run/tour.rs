@@ -10,15 +10,18 @@ use super::{
     prepare::Stage,
     say,
 };
-use crate::cli::{
-    Context, Exit, Failure, Running,
-    approval::{self, Answer, Decision},
-    client::Client,
-    fresh_key,
-    narrate::{Narrator, took},
-    output::text,
-    run::follow_events,
-    server, terminal,
+use crate::{
+    cli::{
+        Context, Exit, Failure, Running,
+        approval::{self, Answer, Decision},
+        client::Client,
+        fresh_key,
+        narrate::Narrator,
+        output::text,
+        run::follow_events,
+        server, terminal,
+    },
+    units::took,
 };
 
 /// How a tour ended.

@@ -4,11 +4,14 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
 use super::{named, print, run_argument};
-use crate::cli::{
-    Context, Exit, Failure, ids,
-    narrate::{counted, spent, took},
-    output::text,
-    terminal::{self, safe_line},
+use crate::{
+    cli::{
+        Context, Exit, Failure, ids,
+        narrate::{counted, spent},
+        output::text,
+        terminal::{self, safe_line},
+    },
+    units::took,
 };
 
 pub(super) fn compare_arguments(command: Command) -> Command {

@@ -12,13 +12,9 @@ use reqwest::Response;
 use serde_json::{Value, json};
 
 use super::{named, run_argument};
-use crate::cli::{
-    Context, Exit, Failure,
-    client::Client,
-    ids,
-    narrate::{Narrator, took},
-    stream::Stream,
-    terminal,
+use crate::{
+    cli::{Context, Exit, Failure, client::Client, ids, narrate::Narrator, stream::Stream, terminal},
+    units::took,
 };
 
 /// The type of what a model says while it says it: not an event of the record.

@@ -11,6 +11,7 @@ use crate::{
     render::schema::each,
     rest::query,
     studio::{markdown, words},
+    units,
     visible::safe,
 };
 
@@ -46,8 +47,8 @@ fn environment(sources: &[(&'static str, &'static str)], undefined: UndefinedBeh
     templates.add_filter("state", |status: &str| words::state(status).0);
     templates.add_filter("sign", |status: &str| words::state(status).1);
     templates.add_filter("tail", words::tail);
-    templates.add_filter("took", words::took);
-    templates.add_filter("size", words::size);
+    templates.add_filter("took", units::took);
+    templates.add_filter("size", units::size);
     templates.add_filter("exact", |text: &str| {
         let mut html = String::with_capacity(text.len() + 16);
         escape(text, &mut html);
