@@ -387,7 +387,7 @@ const checks = {
     const verdict = cli("audit", "verify", made.done);
     assert(JSON.stringify(verdict).includes("signed"), JSON.stringify(verdict));
     for (const [event, alter] of [[2, (line) => line.replace(/"mono":\d/, '"mono":9').replace(/"mono":99/, '"mono":98')], [4, (line) => line.replace(/"boot":"./, '"boot":"x')], [3, (line) => line.replace("{", "{ ")]]) {
-      await page.route("**/record", async (route) => {
+      await page.route("**/events.jsonl", async (route) => {
         const response = await route.fetch();
         const lines = (await response.text()).split("\n");
         lines[event] = alter(lines[event]);
@@ -396,7 +396,7 @@ const checks = {
       await page.reload();
       await page.click("[data-verify]");
       await page.waitForSelector(`[data-level="broken"][data-broken-at="${event}"]`);
-      await page.unroute("**/record");
+      await page.unroute("**/events.jsonl");
     }
     await context.close();
   },

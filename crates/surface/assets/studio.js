@@ -157,19 +157,42 @@ async function refresh() {
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   for (const frame of $$('[data-frame]')) {
     const fresh = $(`[data-frame="${frame.dataset.frame}"]`, page);
-    if (!fresh || fresh.outerHTML === frame.dataset.was || busy(frame)) continue;
+    if (!fresh || same(frame, fresh) || busy(frame)) continue;
     if (frame.matches('[data-rows]')) rows(frame, fresh);
     else if ($('[data-window]', frame)) {
       const total = Number($('[data-steps]', fresh)?.dataset.total ?? 0);
       document.dispatchEvent(new CustomEvent('affiant:steps', { detail: total }));
     } else {
-      const was = fresh.outerHTML;
-      frame.replaceWith(fresh);
-      fresh.dataset.was = was;
-      times(fresh);
+      put(frame, fresh);
       for (const table of $$('[data-steps]', fresh)) longRun(table);
     }
   }
+}
+
+/** Whether two pieces of a page say the same. Times may be spelled differently here, something may have been opened, and
+ *  every form has a new key.
+ *  @param {HTMLElement} old @param {HTMLElement} fresh */
+function same(old, fresh) {
+  const [one, other] = [old, fresh].map((piece) => {
+    const copy = /** @type {HTMLElement} */ (piece.cloneNode(true));
+    for (const key of $$('input[name="once"]', copy)) key.remove();
+    for (const details of $$('details', copy)) details.removeAttribute('open');
+    for (const time of $$('time[datetime]', copy)) time.textContent = time.getAttribute('datetime');
+    return copy.outerHTML;
+  });
+  return one === other;
+}
+
+/** Puts a piece in the place of an older one: what was open stays open, and whoever was on a link or button stays on it.
+ *  @param {HTMLElement} old @param {HTMLElement} fresh */
+function put(old, fresh) {
+  const on = old.contains(document.activeElement) ? document.activeElement : null;
+  const at = on ? $$('a, button, summary, [tabindex]', old).indexOf(/** @type {HTMLElement} */ (on)) : -1;
+  const open = $$('details', old).map((details) => details.hasAttribute('open'));
+  for (const [index, details] of $$('details', fresh).entries()) details.toggleAttribute('open', open[index] ?? false);
+  old.replaceWith(fresh);
+  times(fresh);
+  if (at >= 0) $$('a, button, summary, [tabindex]', fresh)[at]?.focus();
 }
 
 /** Whether somebody is writing or deciding there. @param {HTMLElement} frame */
@@ -186,14 +209,7 @@ function rows(old, fresh) {
   for (const row of $$('[data-row]', fresh)) {
     const there = known.get(row.dataset.row);
     if (!there) added += 1;
-    else if (there.dataset.was !== row.outerHTML) {
-      const was = row.outerHTML;
-      const focus = there.contains(document.activeElement);
-      there.replaceWith(row);
-      row.dataset.was = was;
-      times(row);
-      if (focus) $('a', row)?.focus();
-    }
+    else if (!same(there, row)) put(there, row);
   }
   const pill = $('[data-new]');
   if (!pill || added === 0) return;
@@ -533,7 +549,7 @@ async function signed(note, keys) {
 async function verify(run) {
   const began = performance.now();
   const [record, told] = await Promise.all([
-    fetch(`/studio/runs/${run}/record`, { cache: 'no-store' }).then((answer) => answer.arrayBuffer()),
+    fetch(`/studio/runs/${run}/events.jsonl`, { cache: 'no-store' }).then((answer) => answer.arrayBuffer()),
     fetch(`/studio/runs/${run}/proof`, { cache: 'no-store' }).then((answer) => answer.json()),
   ]);
   const found = await chain(new Uint8Array(record), run);

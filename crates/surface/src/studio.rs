@@ -60,7 +60,6 @@ pub fn router(gateway: Arc<Gateway>, services: Services) -> Router {
         .route("/runs/{run}", get(run::timeline))
         .route("/runs/{run}/steps", get(run::steps))
         .route("/runs/{run}/audit", get(record::account))
-        .route("/runs/{run}/record", get(record::bytes))
         .route("/runs/{run}/proof", get(record::proof))
         .route("/runs/{run}/bundle", post(record::bundle))
         .route("/runs/{run}/cancel", post(run::cancel))

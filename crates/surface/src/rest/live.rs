@@ -213,7 +213,7 @@ fn describe(headers: &mut HeaderMap, row: &ArtifactRow, etag: &str) {
 }
 
 /// `attachment` with the file's name in both spellings (RFC 6266).
-fn attachment(name: &str) -> String {
+pub(crate) fn attachment(name: &str) -> String {
     let plain = |letter: char| if letter.is_ascii_alphanumeric() || "-_. ".contains(letter) { letter } else { '_' };
     let ascii: String = name.chars().map(plain).collect();
     let mut escaped = String::new();

@@ -18,7 +18,10 @@ use super::{
     page::{Halt, Show, header_text},
     run,
 };
-use crate::problem::{Problem, Refusal};
+use crate::{
+    problem::{Problem, Refusal},
+    rest::live::attachment,
+};
 
 /// Events on a page.
 const ROWS: usize = 100;
@@ -152,7 +155,7 @@ fn row(head: &Head<'_>, raw: &str) -> Value {
 
 /// The events as lines, read as they are sent.
 fn file(show: Show, run: String, filter: Filter) -> Response {
-    let name = format!("attachment; filename=\"{run}.jsonl\"");
+    let name = attachment(&format!("{run}.jsonl"));
     let lines = futures::stream::try_unfold((show, run, filter, Some(0)), |(show, run, filter, place)| async move {
         let Some(place) = place else { return Ok::<_, std::io::Error>(None) };
         let failed = |why: String| std::io::Error::other(why);

@@ -15,25 +15,19 @@ pub(super) async fn search(show: Show) -> Shown {
     show.on_to(&format!("/studio/go/{}", escape(&wanted)))
 }
 
-/// To the page of an id.
+/// To the page of an id, or of a part of one that only one run has. What several have is a list of them.
 pub(super) async fn go(show: Show, Path(id): Path<String>) -> Shown {
-    if let Some(page) = page_of(&show, id.trim()).await {
-        return show.on_to(&page);
+    let id = id.trim();
+    match page_of(&show, id).await {
+        Some(page) => show.on_to(&page),
+        None => {
+            let nothing = format!("Nothing here has the id `{id}`, and no run has a part of it.");
+            Err(show.refused(Refusal::new("not-found", nothing)))
+        }
     }
-    let refusal = Refusal::new("not-found", format!("Nothing here has the id `{}`, or a part of it.", id.trim()));
-    Err(show.refused(refusal))
 }
 
 async fn page_of(show: &Show, id: &str) -> Option<String> {
-    let found = |problemless: bool, page: String| problemless.then_some(page);
-    if id.starts_with("run_")
-        && let Some(page) = found(
-            show.try_ask("agent.status", json!({ "runId": id })).await.is_ok(),
-            format!("/studio/runs/{}", escape(id)),
-        )
-    {
-        return Some(page);
-    }
     if id.starts_with("apr_") && show.try_ask("agent.approvals.list", json!({ "approvalId": id })).await.is_ok() {
         return Some(format!("/studio/approvals/{}", escape(id)));
     }
@@ -43,21 +37,17 @@ async fn page_of(show: &Show, id: &str) -> Option<String> {
         let run = artifact["runId"].as_str()?;
         return Some(format!("/studio/runs/{}/artifacts/{}", escape(run), escape(id)));
     }
-    ending(show, id).await
-}
-
-/// The newest run whose id ends or begins with this.
-async fn ending(show: &Show, part: &str) -> Option<String> {
+    // Tables print an ellipsis before the end of an id.
+    let part = id.rsplit('…').next().unwrap_or(id);
     let plain = part.len() >= 4 && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if !plain {
-        return None;
-    }
-    let part = part.to_ascii_uppercase();
-    let runs = show.try_ask("agent.status", json!({ "limit": 500 })).await.ok()?;
-    let ids = runs["runs"].as_array()?.iter().filter_map(|run| run["runId"].as_str());
-    let matches: Vec<&str> = ids.filter(|id| id.to_ascii_uppercase().ends_with(&part)).collect();
-    match matches[..] {
-        [one] => Some(format!("/studio/runs/{one}")),
-        _ => None,
+    let q = format!("id:{part}");
+    let runs = match plain {
+        true => show.try_ask("agent.status", json!({ "q": q, "limit": 2 })).await.ok()?,
+        false => return None,
+    };
+    match runs["runs"].as_array()?.as_slice() {
+        [] => None,
+        [one] => Some(format!("/studio/runs/{}", escape(one["runId"].as_str()?))),
+        _ => Some(format!("/studio/runs?q={}", escape(&q))),
     }
 }

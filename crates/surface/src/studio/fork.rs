@@ -42,11 +42,11 @@ pub(super) async fn start(Path(run): Path<String>, sent: Sent) -> Shown {
     }
     match show.try_tell("agent.fork", fork.input.clone(), sent.field("once")).await {
         Ok(new) => show.on_to(&format!("/studio/runs/{}", escape(new["runId"].as_str().unwrap_or_default()))),
-        Err(problem) if problem.status() < 500 && problem.status() != 401 => {
+        Err(problem) => {
+            let status = show.mendable(&problem)?;
             fork.refuse(&problem);
-            fork.page(show, StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY)).await
+            fork.page(show, status).await
         }
-        Err(problem) => Err(show.problem(&problem)),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     assets,
     problem::{Problem, Refusal},
     render::{json_bytes, reference::studio},
-    rest::query,
+    rest::{live::attachment, query},
 };
 
 /// What a page may load: what this server has in its own binary, and nothing else.
@@ -124,6 +124,12 @@ fn html(status: StatusCode, template: &str, frame: &Frame<'_>) -> Response {
     (status, headers, page).into_response()
 }
 
+/// Facts as they are.
+pub(super) fn data(facts: &Value) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "private, no-store")];
+    (headers, json_bytes(facts)).into_response()
+}
+
 /// No page has this address.
 pub(super) async fn nowhere(show: Show) -> Response {
     let refusal = Refusal::new("not-found", "No page of Studio has this address.");
@@ -169,8 +175,7 @@ impl Show {
         facts: Value,
     ) -> Shown {
         if self.format != Format::Html {
-            let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "private, no-store")];
-            return Ok((status, headers, json_bytes(&facts)).into_response());
+            return Ok((status, data(&facts)).into_response());
         }
         let waiting = self.studio.waiting(&self.viewer).await.unwrap_or_default();
         let frame = Frame { waiting, place: Some(self.place), ..self.frame(title, section, facts) };
@@ -185,8 +190,7 @@ impl Show {
             Format::Csv => ("text/csv; charset=utf-8", table(items)),
             Format::Html | Format::Json => return self.page(template, title, section, facts).await,
         };
-        let file =
-            format!("attachment; filename=\"{rows}.{}\"", if self.format == Format::Csv { "csv" } else { "jsonl" });
+        let file = attachment(&format!("{rows}.{}", if self.format == Format::Csv { "csv" } else { "jsonl" }));
         Ok(([(header::CONTENT_TYPE, media.to_owned()), (header::CONTENT_DISPOSITION, file)], text).into_response())
     }
 
@@ -201,6 +205,14 @@ impl Show {
         let gateway = &self.studio.gateway;
         let who = Some(&*self.viewer.who);
         self.problem(&gateway.refused(refusal, None, who, crate::gateway::SurfaceName::Studio, &gateway.trace()))
+    }
+
+    /// The status with which a form is shown again, where whoever filled it in can mend what is wrong; the page that says
+    /// what is wrong where they cannot.
+    pub(super) fn mendable(&self, problem: &Problem) -> Result<StatusCode, Halt> {
+        let mendable = problem.status() < 500 && problem.status() != 401;
+        let status = StatusCode::from_u16(problem.status()).ok().filter(|_| mendable);
+        status.ok_or_else(|| self.problem(problem))
     }
 
     /// A problem as a page, or as it is.

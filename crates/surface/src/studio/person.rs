@@ -73,12 +73,11 @@ impl Task {
         }
         match show.try_tell(operation, input, sent.field("once")).await {
             Ok(done) => show.on_to(&format!("/studio/runs/{}", escape(done["runId"].as_str().unwrap_or(run)))),
-            Err(problem) if problem.status() < 500 && problem.status() != 401 => {
+            Err(problem) => {
+                let status = show.mendable(&problem)?;
                 self.refuse(&problem);
-                let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
                 self.page(show, run, status).await
             }
-            Err(problem) => Err(show.problem(&problem)),
         }
     }
 }

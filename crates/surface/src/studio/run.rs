@@ -5,8 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Shown,
-    format::Format,
-    page::{Halt, Show},
+    page::{Halt, Show, data},
     session::Sent,
     words::{STATES, between, micros, state, tail},
 };
@@ -19,8 +18,7 @@ const STEPS: u64 = 50;
 pub(super) async fn head(show: &Show, run: &str) -> Result<Value, Halt> {
     let status = show.ask("agent.status", json!({ "runId": run })).await?;
     let mut head = status["runs"][0].clone();
-    let end = if head["endedAt"].is_string() { "endedAt" } else { "startedAt" };
-    if let Some(took) = between(&head["startedAt"], &head[end]).filter(|_| end == "endedAt") {
+    if let Some(took) = between(&head["startedAt"], &head["endedAt"]) {
         head["tookMicros"] = took.into();
     }
     if head["waitingFor"]["approvalId"].is_string() {
@@ -33,9 +31,8 @@ pub(super) async fn head(show: &Show, run: &str) -> Result<Value, Halt> {
 /// The steps of a run on a line of time, and the chosen one beside them.
 pub(super) async fn timeline(show: Show, Path(run): Path<String>) -> Shown {
     let head = head(&show, &run).await?;
-    let after: i64 = show.asked("after").and_then(|after| after.parse().ok()).unwrap_or(-1);
-    let limit = show.asked("limit").and_then(|limit| limit.parse().ok()).unwrap_or(STEPS).clamp(1, 1000);
-    let asked = json!({ "runId": run, "stepsAfter": after.max(-1), "stepLimit": limit });
+    let after = after(&show);
+    let asked = window(&show, &run, after);
     let mut audit = show.ask("agent.audit", asked).await?;
     place(&mut audit);
     let chosen = match show.asked("step").and_then(|step| step.parse::<u64>().ok()) {
@@ -50,15 +47,21 @@ pub(super) async fn timeline(show: Show, Path(run): Path<String>) -> Shown {
     show.page("studio/run.html", &title, "runs", facts).await
 }
 
+/// The step behind which the page begins; -1 for the first page.
+fn after(show: &Show) -> i64 {
+    show.asked("after").and_then(|after| after.parse().ok()).unwrap_or(-1).max(-1)
+}
+
+/// What `agent.audit` is asked for the steps behind this one.
+fn window(show: &Show, run: &str, after: i64) -> Value {
+    let limit = show.asked("limit").and_then(|limit| limit.parse().ok()).unwrap_or(STEPS).clamp(1, 1000);
+    json!({ "runId": run, "stepsAfter": after, "stepLimit": limit })
+}
+
 /// The steps of a run as data, for a window over them.
 pub(super) async fn steps(show: Show, Path(run): Path<String>) -> Shown {
-    let after: i64 = show.asked("after").and_then(|after| after.parse().ok()).unwrap_or(-1);
-    let limit = show.asked("limit").and_then(|limit| limit.parse().ok()).unwrap_or(STEPS).clamp(1, 1000);
-    let asked = json!({ "runId": run, "stepsAfter": after.max(-1), "stepLimit": limit });
-    let audit = show.ask("agent.audit", asked).await?;
-    let facts = json!({ "steps": audit["steps"], "total": audit["totals"]["steps"] });
-    let show = Show { format: if show.format == Format::Html { Format::Json } else { show.format }, ..show };
-    show.list("", "", "runs", facts, "steps").await
+    let audit = show.ask("agent.audit", window(&show, &run, after(&show))).await?;
+    Ok(data(&json!({ "steps": audit["steps"], "total": audit["totals"]["steps"] })))
 }
 
 /// Gives each step its place on a line of time that the shown steps fill, in thousandths.

@@ -44,12 +44,11 @@ pub(super) async fn act(Path(name): Path<String>, sent: Sent) -> Shown {
     match show.try_tell(operation, input.clone(), sent.field("once")).await {
         Ok(found) if name == "check-provider" => shown(show, StatusCode::OK, json!({ "checked": found })).await,
         Ok(_) => show.on_to(&format!("/studio/settings?done={name}")),
-        Err(problem) if problem.status() < 500 && problem.status() != 401 => {
-            let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+        Err(problem) => {
+            let status = show.mendable(&problem)?;
             let about = json!({ "wrong": problem.detail(), "code": problem.code(), "typed": input });
             shown(show, status, about).await
         }
-        Err(problem) => Err(show.problem(&problem)),
     }
 }
 

@@ -50,11 +50,11 @@ pub(super) async fn start(Path(name): Path<String>, sent: Sent) -> Shown {
     }
     match show.try_tell("agent.run", filled.input.clone(), sent.field("once")).await {
         Ok(run) => show.on_to(&format!("/studio/runs/{}", escape(run["runId"].as_str().unwrap_or_default()))),
-        Err(problem) if problem.status() < 500 && problem.status() != 401 => {
+        Err(problem) => {
+            filled.status = show.mendable(&problem)?;
             filled.refuse(&problem);
             page(show, &name, &agent, filled).await
         }
-        Err(problem) => Err(show.problem(&problem)),
     }
 }
 
@@ -80,7 +80,6 @@ impl Filled {
 
     /// Lays what the server refused beside the fields.
     fn refuse(&mut self, problem: &Problem) {
-        self.status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
         self.wrong = Some(problem.detail().to_owned());
         self.issues = lay(&mut self.fields, problem.issues().to_vec());
     }
