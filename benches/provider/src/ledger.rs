@@ -26,6 +26,9 @@ pub struct Call {
     /// When it came, or ended: milliseconds since the provider began.
     #[serde(default)]
     pub at: u64,
+    /// The same in microseconds: what lies between a request and its end is the provider's own time.
+    #[serde(default)]
+    pub micros: u64,
     /// For how many milliseconds a refusal told whoever asked to stay away.
     #[serde(default)]
     pub rest: u64,
@@ -74,6 +77,7 @@ impl Ledger {
             key: key.into(),
             who: who.into(),
             at: 0,
+            micros: 0,
             rest: 0,
             digest: digest.into(),
             attempt,
@@ -95,7 +99,8 @@ impl Ledger {
 
 impl Kept {
     fn write(&mut self, call: Call) {
-        let call = Call { at: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX), ..call };
+        let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let call = Call { at: micros / 1000, micros, ..call };
         if let Some(file) = &mut self.file {
             let line = serde_json::to_string(&call).unwrap_or_default() + "\n";
             // A full disk is seen by whoever reads the file.

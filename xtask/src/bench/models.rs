@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Rounds of the measured conversation.
-const ROUNDS: usize = 100;
+pub(super) const ROUNDS: usize = 100;
 /// Conversations at once.
 const AT_ONCE: usize = 1_000;
 
@@ -28,7 +28,7 @@ pub(super) fn run() -> Result<Value> {
     Ok(json!({ "step": step(&affiant)?, "streams": streams(&affiant)? }))
 }
 
-fn project(name: &str, url: &str) -> Result<std::path::PathBuf> {
+pub(super) fn project(name: &str, url: &str) -> Result<std::path::PathBuf> {
     let folder = scratch(name)?;
     fs::create_dir_all(folder.join("agents"))?;
     let toml = format!(
@@ -41,46 +41,70 @@ fn project(name: &str, url: &str) -> Result<std::path::PathBuf> {
 }
 
 /// From one question to the next, and of that the step that asks: from its decision until what its answer wants is
-/// decided. Both less what the provider takes when it is asked directly.
+/// decided. Both less what the provider took for that very question, by its own book.
 fn step(affiant: &std::path::Path) -> Result<Value> {
-    let provider = Provider::start(&["--delay", "0"])?;
+    let provider = Provider::shipped(&["--delay", "0"])?;
     let folder = project("bench-models", &provider.url)?;
     let server = Server::start(affiant, &folder.join("data"), &folder)?;
     let mut client = server.client()?;
+    let run = submit(&mut client, "one", &conversation())?;
+    until(Duration::from_secs(120), || Ok(status(&mut client, &run)? == "completed"))?;
+    let decided = decided(&mut client, &run)?;
+    let took = |from: &(bool, u64), to: &(bool, u64)| (to.1 - from.1) as f64 / 1e3;
+    let of =
+        |model: bool| decided.windows(2).filter(move |pair| pair[0].0 == model).map(|pair| took(&pair[0], &pair[1]));
+    let round = || decided.windows(3).filter(|three| three[0].0).map(|three| took(&three[0], &three[2]));
+    let own = own(&provider.url)?;
+    let beyond = |all: &mut dyn Iterator<Item = f64>| Spread::of(all.zip(&own).map(|(whole, own)| whole - own));
+    let (step, tool, over) = (Spread::of(of(true)), Spread::of(of(false)), beyond(&mut of(true)));
+    Ok(json!({
+        "rounds": ROUNDS, "eachRound": "one model call and one tool call, both durable before and after",
+        "providerMsMedian": Spread::of(own.iter().copied()).median,
+        "modelStepMsMedian": step.median, "modelStepMsP99": step.p99,
+        "modelStepOverheadMsMedian": over.median, "modelStepOverheadMsP99": over.p99,
+        "toolStepMsMedian": tool.median,
+        "roundMsMedian": Spread::of(round()).median, "roundOverheadMsMedian": beyond(&mut round()).median,
+    }))
+}
+
+/// A prompt after which the model calls a tool in every round but the last.
+pub(super) fn conversation() -> String {
     let mut turns = vec![json!({ "calls": [{ "name": "tool_echo", "arguments": { "value": 1 } }] }); ROUNDS - 1];
     turns.push(json!({ "text": "Done." }));
-    let run = submit(&mut client, "one", &format!("script: {}", Value::from(turns)))?;
-    until(Duration::from_secs(120), || Ok(status(&mut client, &run)? == "completed"))?;
+    format!("script: {}", Value::from(turns))
+}
+
+/// When each step of such a run was decided, in microseconds of the server's clock, and whether it asked the model.
+pub(super) fn decided(client: &mut Client, run: &str) -> Result<Vec<(bool, u64)>> {
     let reply = client.get("/agent/events/v1", &format!("runId={run}&limit=10000"))?.json()?;
     let events = reply["events"].as_array().into_iter().flatten();
     let decided = events.filter(|event| event["type"] == "step.decided");
     let decided: Vec<(bool, u64)> =
         decided.filter_map(|event| Some((event["body"]["rule"] == "model", event["mono"].as_u64()?))).collect();
     ensure!(decided.len() == 2 * ROUNDS - 1, "{} steps were decided in {ROUNDS} rounds", decided.len());
-    let took = |from: &(bool, u64), to: &(bool, u64)| (to.1 - from.1) as f64 / 1e3;
-    let of =
-        |model: bool| decided.windows(2).filter(move |pair| pair[0].0 == model).map(|pair| took(&pair[0], &pair[1]));
-    let (step, tool) = (Spread::of(of(true)), Spread::of(of(false)));
-    let round = Spread::of(decided.windows(3).filter(|three| three[0].0).map(|three| took(&three[0], &three[2])));
-    let provider = Spread::of(direct(&provider.url)?.into_iter());
-    Ok(json!({
-        "rounds": ROUNDS, "eachRound": "one model call and one tool call, both durable before and after",
-        "providerMsMedian": provider.median,
-        "modelStepMsMedian": step.median, "modelStepMsP99": step.p99,
-        "modelStepOverheadMsMedian": step.median - provider.median,
-        "toolStepMsMedian": tool.median,
-        "roundMsMedian": round.median, "roundMsP99": round.p99, "roundOverheadMsMedian": round.median - provider.median,
-    }))
+    Ok(decided)
+}
+
+/// What the provider took for each call by its own book, from the request to the answer's last byte, in milliseconds.
+fn own(url: &str) -> Result<Vec<f64>> {
+    let book = Client::connect(url.trim_start_matches("http://"))?.get("/calls", "")?.json()?;
+    let calls = || book["calls"].as_array().into_iter().flatten();
+    let begun = calls().filter(|call| call["outcome"] == "begun");
+    let took = begun.map(|begun| {
+        let end = calls().find(|call| call["number"] == begun["number"] && call["outcome"] == "completed")?;
+        Some((end["micros"].as_u64()? - begun["micros"].as_u64()?) as f64 / 1e3)
+    });
+    took.collect::<Option<_>>().context("a call has no end")
 }
 
 /// How long something took, in milliseconds.
-struct Spread {
-    median: f64,
-    p99: f64,
+pub(super) struct Spread {
+    pub(super) median: f64,
+    pub(super) p99: f64,
 }
 
 impl Spread {
-    fn of(took: impl Iterator<Item = f64>) -> Self {
+    pub(super) fn of(took: impl Iterator<Item = f64>) -> Self {
         let mut took: Vec<f64> = took.collect();
         took.sort_by(f64::total_cmp);
         let at = |place: usize| took.get(place).copied().unwrap_or_default();
@@ -88,23 +112,9 @@ impl Spread {
     }
 }
 
-/// The provider asked directly, with a question of the same kind.
-fn direct(url: &str) -> Result<Vec<f64>> {
-    let mut client = Client::connect(url.trim_start_matches("http://"))?;
-    let body = json!({ "model": "one", "stream": true, "messages": [{ "role": "user", "content": "hello" }] });
-    let mut took = Vec::new();
-    for number in 0..ROUNDS {
-        let began = Instant::now();
-        let reply = client.post_once("/v1/chat/completions", &format!("d{number}"), &body.to_string())?;
-        ensure!(reply.status == 200, "the provider answered {}", reply.status);
-        took.push(began.elapsed().as_secs_f64() * 1e3);
-    }
-    Ok(took)
-}
-
 /// Resident memory while a thousand runs hear their models' words.
 fn streams(affiant: &std::path::Path) -> Result<Value> {
-    let provider = Provider::start(&["--delay", "2000"])?;
+    let provider = Provider::shipped(&["--delay", "2000"])?;
     let folder = project("bench-streams", &provider.url)?;
     let server = Server::start(affiant, &folder.join("data"), &folder)?;
     let mut client = server.client()?;
@@ -123,21 +133,21 @@ fn streams(affiant: &std::path::Path) -> Result<Value> {
     Ok(json!({ "submitted": AT_ONCE, "running": running, "idleKiB": idle, "residentKiB": most }))
 }
 
-fn submit(client: &mut Client, name: &str, prompt: &str) -> Result<String> {
+pub(super) fn submit(client: &mut Client, name: &str, prompt: &str) -> Result<String> {
     let body = json!({ "agentKey": "bench-mind", "prompt": prompt }).to_string();
     let reply = client.post_once("/agent/run/v1.0.0", name, &body)?;
     let answer = reply.json()?;
     answer["runId"].as_str().map(str::to_owned).with_context(|| format!("not accepted: {} {answer}", reply.status))
 }
 
-fn status(client: &mut Client, run: &str) -> Result<String> {
+pub(super) fn status(client: &mut Client, run: &str) -> Result<String> {
     let body = client.get("/agent/status/v1.1", &format!("runId={run}"))?.json()?;
     let row = &body["runs"][0];
     ensure!(row["status"] != "failed", "the run failed: {row}");
     Ok(row["status"].as_str().unwrap_or_default().to_owned())
 }
 
-fn until(most: Duration, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
+pub(super) fn until(most: Duration, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
     let began = Instant::now();
     while !holds()? {
         ensure!(began.elapsed() < most, "it took longer than {} s", most.as_secs());

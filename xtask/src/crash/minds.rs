@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{BufRead, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Stdio},
     time::Duration,
 };
@@ -37,10 +37,19 @@ impl Provider {
         Self::start_with(args, &[])
     }
 
+    /// Starts the optimised one with these arguments, for measurements.
+    pub(crate) fn shipped(args: &[&str]) -> Result<Self> {
+        Self::launch(sh::shipped("provider", "provider")?, args, &[])
+    }
+
     /// Starts it with these arguments, in this environment.
     pub(crate) fn start_with(args: &[&str], env: &[(&str, &str)]) -> Result<Self> {
         sh::run(&mut sh::cargo(&["build", "--quiet", "--package", "provider"]))?;
-        let mut command = sh::program(sh::target().join("debug/provider"));
+        Self::launch(sh::target().join("debug/provider"), args, env)
+    }
+
+    fn launch(program: PathBuf, args: &[&str], env: &[(&str, &str)]) -> Result<Self> {
+        let mut command = sh::program(program);
         command.args(args).envs(env.iter().copied()).stdout(Stdio::piped());
         let mut child = command.spawn().context("cannot start the provider of models")?;
         let mut line = String::new();
