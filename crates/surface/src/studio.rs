@@ -57,6 +57,8 @@ pub fn router(gateway: Arc<Gateway>, services: Services) -> Router {
         .route("/enter", get(sign::with_code))
         .route("/sign-out", post(sign::out))
         .route("/runs", get(runs::list))
+        .route("/views/save", post(runs::save_view))
+        .route("/views/remove", post(runs::remove_view))
         .route("/runs/{run}", get(run::timeline))
         .route("/runs/{run}/steps", get(run::steps))
         .route("/runs/{run}/audit", get(record::account))

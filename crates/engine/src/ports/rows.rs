@@ -64,6 +64,8 @@ pub struct RunQuery {
     pub agent: Option<Arc<str>>,
     /// Only runs submitted at or after.
     pub since: Option<Timestamp>,
+    /// Only runs submitted before.
+    pub until: Option<Timestamp>,
     /// Which part of the list.
     pub window: Window,
 }

@@ -42,6 +42,10 @@ pub(super) async fn runs_are_listed_newest_first_and_filtered(store: Any) {
     let since = |at| RunQuery { since: Some(Timestamp(at)), ..all() };
     assert_eq!(list(since(2)).await, some(&["run_4b", "run_3a", "run_2b"]));
     assert_eq!(list(RunQuery { since: Some(Timestamp(2)), ..notes.clone() }).await, some(&["run_4b", "run_3a"]));
+    let between = |from, to| RunQuery { since: Some(Timestamp(from)), until: Some(Timestamp(to)), ..all() };
+    assert_eq!(list(between(1, 3)).await, some(&["run_2b", "run_1a"]));
+    assert_eq!(list(RunQuery { agent: Some("notes".into()), ..between(0, 3) }).await, some(&["run_1a"]));
+    assert_eq!(list(between(3, 2)).await, some(&[]));
     let part = |text: &str| RunQuery { id_part: Some(text.into()), ..all() };
     assert_eq!(list(part("a")).await, some(&["run_3a", "run_1a", "run_5a"]));
     assert_eq!(list(part("run_2")).await, some(&["run_2b"]));

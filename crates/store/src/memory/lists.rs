@@ -15,6 +15,7 @@ pub(super) fn runs(tenant: Option<&Tenant>, query: &RunQuery) -> Result<Page<Run
             && (query.statuses.is_empty() || query.statuses.contains(&row.status))
             && query.agent.as_ref().is_none_or(|agent| *agent == row.agent)
             && query.since.is_none_or(|since| row.submitted_at >= since)
+            && query.until.is_none_or(|until| row.submitted_at < until)
     };
     let mut rows: Vec<RunRow> = tenant.into_iter().flat_map(|t| t.runs.values()).filter(matches).cloned().collect();
     let place = |row: &RunRow| Cursor::new(row.submitted_at.0, row.run.as_str());

@@ -55,7 +55,8 @@ impl Reader<'_> {
         let matches = query.id_part.as_ref().is_none_or(|part| id.starts_with(part) || id.ends_with(part))
             && (query.statuses.is_empty() || query.statuses.contains(&row.status))
             && query.agent.as_ref().is_none_or(|agent| *agent == row.agent)
-            && query.since.is_none_or(|since| row.submitted_at >= since);
+            && query.since.is_none_or(|since| row.submitted_at >= since)
+            && query.until.is_none_or(|until| row.submitted_at < until);
         let follows = after.is_none_or(|after| Cursor::new(row.submitted_at.0, id) < after);
         let window = &query.window;
         let shown = matches && follows && window.offset == 0 && window.limit > 0;
@@ -86,16 +87,22 @@ impl Reader<'_> {
     }
 
     fn total(&mut self, tenant: &TenantId, query: &RunQuery, groups: &[Group]) -> Sql<u64> {
-        if query.since.is_none() && query.id_part.is_none() {
+        if query.since.is_none() && query.until.is_none() && query.id_part.is_none() {
             return Ok(groups.iter().map(|group| group.runs).sum());
         }
-        let (tenant, since) = (tenant.as_str(), since(query));
+        let since = self.total_since(tenant, query, groups, since(query))?;
+        let late = query.until.map(|until| self.total_since(tenant, query, groups, until.0)).transpose()?;
+        Ok(since.saturating_sub(late.unwrap_or_default()))
+    }
+
+    fn total_since(&mut self, tenant: &TenantId, query: &RunQuery, groups: &[Group], since: i64) -> Sql<u64> {
+        let (tenant, part) = (tenant.as_str(), &query.id_part);
         if is_everything(query) {
-            return self.sql.run_total.one([&tenant, &since, &query.id_part], |row| whole(row, 0));
+            return self.sql.run_total.one([&tenant, &since, part], |row| whole(row, 0));
         }
         let mut total = 0;
         for Group { agent, status, .. } in groups {
-            let values: [&dyn rusqlite::ToSql; 5] = [&tenant, agent, status, &since, &query.id_part];
+            let values: [&dyn rusqlite::ToSql; 5] = [&tenant, agent, status, &since, part];
             total += self.sql.run_total_of_group.one(values, |row| whole(row, 0))?;
         }
         Ok(total)
@@ -111,7 +118,8 @@ impl Reader<'_> {
         after: Option<Cursor>,
     ) -> Sql<Vec<Place>> {
         let (tenant, since, part) = (tenant.as_str(), since(query), &query.id_part);
-        let Cursor { at, id } = after.unwrap_or(Cursor::new(i64::MAX, ""));
+        let until = Cursor::new(query.until.map_or(i64::MAX, |until| until.0), "");
+        let Cursor { at, id } = after.map_or(until.clone(), |after| after.min(until));
         let enough = query.window.offset.saturating_add(query.window.limit).saturating_add(1);
         let limit = i64::try_from(enough).unwrap_or(i64::MAX);
         let read = |row: &Row<'_>| Ok((Reverse((row.get(0)?, row.get(1)?)), row.get(2)?));

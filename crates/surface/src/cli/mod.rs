@@ -33,6 +33,7 @@ mod snapshots;
 mod stream;
 mod terminal;
 mod tools;
+mod view;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -47,6 +48,7 @@ pub use server::Running;
 /// Every noun. To add one, write its file and name it here.
 pub const NOUNS: &[&Noun] = &[
     &run::NOUN,
+    &view::NOUN,
     &approval::NOUN,
     &artifact::NOUN,
     &agent::NOUN,

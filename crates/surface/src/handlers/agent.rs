@@ -8,9 +8,11 @@ mod bundle;
 mod compare;
 mod events;
 mod filter;
+mod find;
 mod status;
 mod steps;
 mod usage;
+mod views;
 
 use std::sync::Arc;
 
@@ -21,7 +23,7 @@ pub use artifacts::content_path;
 pub(crate) use artifacts::unified;
 pub use bundle::Desk;
 
-/// The handlers that only read.
+/// The handlers that change nothing of a run.
 pub fn handlers(services: &Services) -> Handlers {
     let services = &Arc::new(services.clone());
     agents::handlers(services)
@@ -33,4 +35,5 @@ pub fn handlers(services: &Services) -> Handlers {
         .and(events::handlers(services))
         .and(status::handlers(services))
         .and(steps::handlers(services))
+        .and(views::handlers(services))
 }

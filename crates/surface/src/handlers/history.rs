@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use affiant_engine::{Folded, ports::Place};
+use affiant_engine::{
+    Folded,
+    ports::{Place, SealedValue},
+};
 use affiant_journal::{Body, Disclosure, Entry, Event, Payload, PrincipalId, Run, RunId, StreamId, TenantId};
 use affiant_policy::{Principal, Role};
 use serde_json::Value;
@@ -122,13 +125,26 @@ impl Services {
     /// commitment.
     pub(crate) async fn opened(&self, tenant: &TenantId, stream: &StreamId, from: u64) -> Result<Opened, Refusal> {
         let sealed = self.store.sealed(tenant, stream, from).await?;
-        let open = sealed.iter().filter_map(|value| {
-            let (subject, seq, commitment) = (&*value.subject, value.seq, &value.commitment);
-            let place = Place { tenant, subject, stream, seq, commitment };
-            let text = self.vault.open(&place, &value.cipher).ok()?;
-            Some((seq, Disclosure::parse(&text).ok()?))
-        });
+        let open = sealed.iter().filter_map(|value| Some((value.seq, self.disclosure(tenant, stream, value)?)));
         Ok(Opened(open.collect()))
+    }
+
+    /// Opens the personal values of one event of a stream; none when one of them was erased.
+    pub(crate) async fn opened_at(
+        &self,
+        tenant: &TenantId,
+        stream: &StreamId,
+        seq: u64,
+    ) -> Result<Option<Vec<Disclosure>>, Refusal> {
+        let sealed = self.store.sealed(tenant, stream, seq).await?;
+        let own = sealed.iter().filter(|value| value.seq == seq);
+        Ok(own.map(|value| self.disclosure(tenant, stream, value)).collect())
+    }
+
+    fn disclosure(&self, tenant: &TenantId, stream: &StreamId, value: &SealedValue) -> Option<Disclosure> {
+        let (subject, seq, commitment) = (&*value.subject, value.seq, &value.commitment);
+        let place = Place { tenant, subject, stream, seq, commitment };
+        Disclosure::parse(&self.vault.open(&place, &value.cipher).ok()?).ok()
     }
 
     /// The value of a payload, with what is hidden in it put back. `at` is where the payload stands in its event.

@@ -1,11 +1,16 @@
 //! The list of runs, and the page that stands in its place until there is one.
 
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Shown, page::Show, words::between};
+use super::{Shown, format::Format, page::Show, session::Sent, words::between};
+use crate::{problem::Problem, rest::query};
 
 /// Rows on a page.
 const ROWS: u64 = 50;
+/// Rows that are asked for at once for a file, and the most that it has.
+const FILE_PART: u64 = 500;
+const FILE: usize = 10_000;
 
 /// The lists that most people want, by name.
 const VIEWS: &[(&str, &str)] = &[
@@ -30,29 +35,87 @@ pub(super) async fn home(show: Show) -> Shown {
 
 /// Runs, newest first, that a filter text lets through.
 pub(super) async fn list(show: Show) -> Shown {
-    let q = show.asked("q").unwrap_or_default();
-    let mut input = json!({ "limit": ROWS });
-    if !q.is_empty() {
-        input["q"] = q.into();
+    let q = show.asked("q").unwrap_or_default().to_owned();
+    shown(&show, StatusCode::OK, &q, json!({})).await
+}
+
+/// Keeps the filter of a list under a name.
+pub(super) async fn save_view(sent: Sent) -> Shown {
+    let filter = sent.field("q").unwrap_or_default();
+    change_view(&sent, "agent.view.save", filter, json!({ "name": sent.field("name"), "filter": filter })).await
+}
+
+/// Forgets one.
+pub(super) async fn remove_view(sent: Sent) -> Shown {
+    change_view(&sent, "agent.view.remove", "", json!({ "name": sent.field("name") })).await
+}
+
+async fn change_view(sent: &Sent, operation: &str, q: &str, input: Value) -> Shown {
+    match sent.show.try_tell(operation, input, sent.field("once")).await {
+        Ok(_) if q.is_empty() => sent.show.on_to("/studio/runs"),
+        Ok(_) => sent.show.on_to(&format!("/studio/runs?{}", query::encode(&[("q", q)]))),
+        Err(problem) => {
+            let status = sent.show.mendable(&problem)?;
+            shown(&sent.show, status, q, json!({ "notSaved": problem.detail(), "name": sent.field("name") })).await
+        }
     }
-    if let Some(cursor) = show.asked("cursor") {
-        input["cursor"] = cursor.into();
-    }
-    let (runs, wrong) = match show.try_ask("agent.status", input).await {
+}
+
+async fn shown(show: &Show, status: StatusCode, q: &str, mut facts: Value) -> Shown {
+    let found = match show.format {
+        Format::Csv | Format::Jsonl => file(show, q).await,
+        Format::Html | Format::Json => show.try_ask("agent.status", asked(q, ROWS, show.asked("cursor"))).await,
+    };
+    let (runs, wrong) = match found {
         Ok(runs) => (runs, None),
         Err(problem) if problem.code() == "filter-invalid" => {
             (json!({ "runs": [], "total": 0 }), Some(problem.detail().to_owned()))
         }
         Err(problem) => return Err(show.problem(&problem)),
     };
-    let views = views(&show, q).await;
-    let rows: Vec<Value> = runs["runs"].as_array().into_iter().flatten().map(row).collect();
-    let next = runs["nextCursor"].as_str().map(|cursor| show.with(&[("cursor", cursor)]));
-    let facts = json!({ "q": q, "wrong": wrong, "views": views, "runs": rows, "total": runs["total"], "next": next });
-    show.list("studio/runs.html", "Runs", "runs", facts, "runs").await
+    let views = views(show, q).await;
+    facts["saved"] = views.iter().any(|view| view["chosen"] == true).into();
+    facts["views"] = views.into();
+    facts["runs"] = runs["runs"].as_array().into_iter().flatten().map(row).collect();
+    facts["next"] = runs["nextCursor"].as_str().map(|cursor| show.with(&[("cursor", cursor)])).into();
+    for (name, value) in [("q", q.into()), ("wrong", wrong.into()), ("total", runs["total"].clone())] {
+        facts[name] = value;
+    }
+    facts["examined"] = runs["examined"].clone();
+    match status {
+        StatusCode::OK => show.list("studio/runs.html", "Runs", "runs", facts, "runs").await,
+        wrong => show.answer(wrong, "studio/runs.html", "Runs", "runs", facts).await,
+    }
 }
 
-/// The lists that most people want, with how many runs are in each.
+fn asked(q: &str, limit: u64, cursor: Option<&str>) -> Value {
+    let mut input = json!({ "limit": limit });
+    if !q.is_empty() {
+        input["q"] = q.into();
+    }
+    if let Some(cursor) = cursor {
+        input["cursor"] = cursor.into();
+    }
+    input
+}
+
+/// All runs that a filter lets through, up to what a file may have.
+async fn file(show: &Show, q: &str) -> Result<Value, Problem> {
+    let (mut runs, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let mut part = show.try_ask("agent.status", asked(q, FILE_PART, cursor.as_deref())).await?;
+        if let Value::Array(rows) = part["runs"].take() {
+            runs.extend(rows);
+        }
+        cursor = part["nextCursor"].as_str().map(str::to_owned);
+        if cursor.is_none() || runs.len() >= FILE {
+            runs.truncate(FILE);
+            return Ok(json!({ "runs": runs }));
+        }
+    }
+}
+
+/// The lists that most people want, with how many runs are in each, and those that the viewer has saved.
 async fn views(show: &Show, q: &str) -> Vec<Value> {
     let counts =
         show.try_ask("server.status", json!({})).await.map(|server| server["runs"].clone()).unwrap_or_default();
@@ -64,7 +127,12 @@ async fn views(show: &Show, q: &str) -> Vec<Value> {
         let count: Option<u64> = of(view.trim_start_matches("status:"));
         json!({ "name": name, "q": view, "count": count, "chosen": *view == q })
     };
-    VIEWS.iter().map(view).collect()
+    let own = show.try_ask("agent.views", json!({})).await.unwrap_or_default();
+    let own =
+        own["views"].as_array().into_iter().flatten().map(
+            |view| json!({ "name": view["name"], "q": view["filter"], "chosen": view["filter"] == q, "own": true }),
+        );
+    VIEWS.iter().map(view).chain(own).collect()
 }
 
 /// A run as a list shows it: with how long it took, and the one thing that it waits for.

@@ -662,3 +662,35 @@ async fn settings_are_shown_to_administrators_and_changed_by_them_alone() {
     let key = keys["keys"].as_array().unwrap().iter().find(|key| key["keyId"] == id).unwrap();
     assert_eq!(key["status"], "revoked");
 }
+
+#[tokio::test]
+async fn a_filter_is_kept_as_a_view_of_its_viewer_and_taken_away_again() {
+    let world = World::shipped();
+    world.work();
+    ran(&world, 2, json!({ "label": "two" })).await;
+    let mut browser = Browser::of(&world, "admin").await;
+    let token = browser.token().await;
+    let fields = [("csrf", &*token), ("name", "Long ones"), ("q", "steps:>1")];
+    let saved = browser.post("/studio/views/save", &fields).await;
+    assert_eq!(location(&saved), "/studio/runs?q=steps%3A%3E1");
+    let page = browser.page("/studio/runs?q=steps%3A%3E1").await;
+    assert!(page.contains("Long ones") && page.contains("Remove this view") && !page.contains("Save as a view"));
+    let others = Browser::of(&world, "user").await.page("/studio/runs?q=steps%3A%3E1").await;
+    assert!(!others.contains("Long ones") && others.contains("Save as a view"));
+    let wrong = browser.post("/studio/views/save", &[("csrf", &token), ("name", " "), ("q", "steps:>1")]).await;
+    assert_eq!(wrong.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(text(wrong).await.contains("two"));
+    browser.post("/studio/views/remove", &[("csrf", &token), ("name", "Long ones")]).await;
+    assert!(!browser.page("/studio/runs?q=steps%3A%3E1").await.contains("Long ones"));
+}
+
+#[tokio::test]
+async fn a_file_has_every_run_and_not_only_those_of_a_page() {
+    let world = World::shipped();
+    for number in 0..60 {
+        call(&world, "agent.run", json!({ "agentKey": "echo", "metadata": { "label": number.to_string() } })).await;
+    }
+    let mut browser = Browser::of(&world, "admin").await;
+    assert_eq!(browser.page("/studio/runs.csv").await.lines().count(), 61);
+    assert_eq!(browser.page("/studio/runs.jsonl?q=text:5").await.lines().count(), 15);
+}

@@ -62,7 +62,11 @@ pub(super) fn arguments(command: Command) -> Command {
         Arg::new(name).long(name).value_name(placeholder).help(help)
     };
     command
-        .arg(value("query", "FILTER", "Filter, for example `status:failed since:24h agent:echo`").short('q'))
+        .arg(
+            value("query", "FILTER", "Filter, for example `status:failed since:24h cost:>0.10 text:invoice`")
+                .short('q'),
+        )
+        .arg(value("view", "NAME", "A filter that was kept with `affiant view save`"))
         .arg(value("agent", "KEY", "Only runs of this agent"))
         .arg(value("status", "STATUS", "Only runs in this status"))
         .arg(value("limit", "N", "Rows of a page").default_value("50").value_parser(clap::value_parser!(u64)))
@@ -74,7 +78,12 @@ pub(super) fn arguments(command: Command) -> Command {
 
 pub(super) async fn list(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
     let client = context.client()?;
-    let (request, all) = (request(matches), matches.get_flag("all"));
+    let (mut request, all) = (request(matches), matches.get_flag("all"));
+    if let Some(name) = matches.get_one::<String>("view") {
+        let own = request.get("q").and_then(Value::as_str).unwrap_or_default();
+        let both = format!("{} {own}", view(&client, name).await?);
+        request.insert("q".to_owned(), both.trim_end().into());
+    }
     let Some(every) = watched(context, matches)? else {
         let (items, next, total) = rows(&client, request, all).await?;
         let nothing = items.is_empty() && matches!(context.format(), Format::Table | Format::Wide);
@@ -87,9 +96,19 @@ pub(super) async fn list(context: &Context<'_>, matches: &ArgMatches) -> Result<
     again(context, every, COLUMNS, async || Ok(rows(&client, request.clone(), all).await?.0)).await
 }
 
+/// The filter that is kept under a name.
+async fn view(client: &Client, name: &str) -> Result<String, Failure> {
+    let views = client.query("agent.views", "v1", &json!({})).await?;
+    let own = views["views"].as_array().into_iter().flatten().find(|view| view["name"] == name);
+    own.map(|view| text(view, "filter")).ok_or_else(|| {
+        let said = format!("you have no view {name}; yours: affiant view list");
+        Failure::new(Exit::NotFound, "view-not-found", said)
+    })
+}
+
 /// What an empty list means, and what to do; beside the list, which stays one that a program can read.
 fn none(matches: &ArgMatches) -> &'static str {
-    let filtered = ["query", "agent", "status", "cursor"].iter().any(|name| matches.contains_id(name));
+    let filtered = ["query", "view", "agent", "status", "cursor"].iter().any(|name| matches.contains_id(name));
     match (filtered, matches.get_flag("active")) {
         (true, _) => "No run matches. All of them: affiant run list",
         (false, true) => "No run is under way. Start one: affiant start AGENT   Those that ended: affiant run list",
@@ -105,7 +124,7 @@ async fn rows(
 ) -> Result<(Vec<Value>, Option<String>, Option<u64>), Failure> {
     let mut items = Vec::new();
     loop {
-        let mut page = client.query("agent.status", "v1.2", &Value::Object(request.clone())).await?;
+        let mut page = client.query("agent.status", "v1.3", &Value::Object(request.clone())).await?;
         items.extend(page["runs"].as_array_mut().map(std::mem::take).unwrap_or_default());
         let next = page["nextCursor"].as_str().map(str::to_owned);
         match &next {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     agents::PlannerWords,
-    filter,
+    filter, find,
     usage::{self, UsageWords},
 };
 use crate::{
@@ -53,6 +53,9 @@ struct Output {
     next_offset: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
+    /// Since 1.3.0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    examined: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -128,22 +131,24 @@ async fn status(services: Arc<Services>, context: Context, input: Input) -> Resu
         window: Window { limit: part.limit, offset: part.offset, after: part.cursor.clone() },
         ..RunQuery::default()
     };
+    let mut tests = Vec::new();
     if let Some(text) = &input.q {
-        filter::narrow(&mut query, text, services.clock.now()).map_err(|why| {
+        tests = filter::narrow(&mut query, text, services.clock.now()).map_err(|why| {
             let refusal = Refusal::declared(&context.operation, "filter-invalid", why.clone());
             refusal.unwrap_or_else(|| Refusal::invalid_field("/q", "filter-invalid", why))
         })?;
     }
-    let page = services.store.runs(tenant, query).await?;
+    let found = find::runs(&services, &context.who, query, &tests).await?;
     let version = &context.operation.contract().meta.version;
-    let (more, usage) = (*version >= Version::new(1, 1, 0), *version >= Version::new(1, 2, 0));
-    let next_offset = part.next_offset(page.rows.len(), page.total);
-    let mut runs = Vec::with_capacity(page.rows.len());
-    for row in page.rows {
-        let more = if more { Some(more_of(&services, tenant, &row, usage).await?) } else { None };
+    let since = |minor| *version >= Version::new(1, minor, 0);
+    let next_offset = found.total.and_then(|total| part.next_offset(found.rows.len(), total));
+    let mut runs = Vec::with_capacity(found.rows.len());
+    for row in found.rows {
+        let more = if since(1) { Some(more_of(&services, tenant, &row, since(2)).await?) } else { None };
         runs.push(shown(row, more));
     }
-    Ok(Output { runs, total: Some(page.total), next_offset, next_cursor: page.next.filter(|_| more) })
+    let (next_cursor, examined) = (found.next.filter(|_| since(1)), found.examined.filter(|_| since(3)));
+    Ok(Output { runs, total: found.total, next_offset, next_cursor, examined })
 }
 
 fn shown(row: RunRow, more: Option<More>) -> Row {
@@ -160,12 +165,15 @@ fn shown(row: RunRow, more: Option<More>) -> Row {
     }
 }
 
+/// What a run is about, as its caller says.
+pub(super) fn label(first: &RunSubmitted) -> Option<String> {
+    let Some(Payload::Inline(metadata)) = &first.metadata else { return None };
+    metadata.get("label")?.as_str().map(str::to_owned)
+}
+
 async fn more_of(services: &Services, tenant: &TenantId, row: &RunRow, usage: bool) -> Result<More, Refusal> {
     let first = submitted(services, tenant, &row.run).await?;
-    let label = first.as_ref().and_then(|first| match &first.metadata {
-        Some(Payload::Inline(metadata)) => metadata.get("label")?.as_str().map(str::to_owned),
-        _ => None,
-    });
+    let label = first.as_ref().and_then(label);
     Ok(More {
         agent_version: row.agent_version.clone(),
         planner: PlannerWords::of_kind(&row.planner),
@@ -181,7 +189,12 @@ async fn more_of(services: &Services, tenant: &TenantId, row: &RunRow, usage: bo
     })
 }
 
-async fn submitted(services: &Services, tenant: &TenantId, run: &RunId) -> Result<Option<RunSubmitted>, Refusal> {
+/// What began a run.
+pub(super) async fn submitted(
+    services: &Services,
+    tenant: &TenantId,
+    run: &RunId,
+) -> Result<Option<RunSubmitted>, Refusal> {
     let first = services.store.load(tenant, &run.stream(), 0, 1).await?;
     let Some(first) = first.first() else { return Ok(None) };
     match Event::from_bytes(&first.bytes).map_err(Refusal::internal)?.body {

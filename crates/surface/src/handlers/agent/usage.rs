@@ -1,7 +1,7 @@
 //! What a run used, as lists and comparisons say it.
 
 use affiant_engine::ports::RunRow;
-use affiant_journal::{Body, Event, Run, TenantId, Usage};
+use affiant_journal::{Body, Event, Money, Run, TenantId, Usage};
 use serde::{Deserialize, Serialize};
 
 use crate::{handlers::services::Services, problem::Refusal};
@@ -10,7 +10,7 @@ use crate::{handlers::services::Services, problem::Refusal};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct UsageWords {
-    tokens: u64,
+    pub(super) tokens: u64,
     cost: String,
     currency: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,6 +22,11 @@ impl UsageWords {
     /// What a folded run says.
     pub(super) fn of(run: &Run) -> Self {
         Self::new(run.usage.clone().unwrap_or_default(), model_calls(run))
+    }
+
+    /// The cost as an amount.
+    pub(super) fn money(&self) -> Option<Money> {
+        self.cost.parse().ok()
     }
 
     fn new(usage: Usage, model_calls: u64) -> Self {
