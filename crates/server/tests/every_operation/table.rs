@@ -134,7 +134,7 @@ fn reads() -> Vec<Row> {
         user("agent.views@1.0.0", nothing, SUCCEEDS),
         user("agent.view.save@1.0.0", |_| json!({ "name": "mine", "filter": "status:failed" }), SUCCEEDS)
             .wrong(|_| json!({ "name": "mine", "filter": "stat:failed" }), "422 filter-invalid"),
-        user("agent.view.remove@1.0.0", |_| json!({ "name": "mine" }), SUCCEEDS),
+        user("agent.view.remove@1.0.0", |_| json!({ "name": "never saved" }), SUCCEEDS),
         user("agent.status@1.3.0", |it| json!({ "runId": it.run }), NO_RUN).wrong(no_run, NO_RUN),
         user("agent.artifacts@1.0.0", |it| json!({ "runId": it.run }), NO_RUN).wrong(no_run, NO_RUN),
         user("agent.artifacts@1.1.0", |it| json!({ "runId": it.run }), NO_RUN).wrong(no_run, NO_RUN),
