@@ -6,6 +6,7 @@ mod large;
 mod micro;
 mod models;
 mod runs;
+mod studio;
 
 use std::fs;
 
@@ -27,6 +28,7 @@ const BENCHES: &[Bench] = &[
     ("try", "`affiant try --yes` on a repository with 1,000 commits", cold::try_it),
     ("contracts", "a start with 1,000 user contracts", cold::contracts),
     ("models", "runs with a model: overhead of a step, memory of a thousand conversations", models::run),
+    ("studio", "Studio in a browser: first paint, a long run, a long list, the check of a record", studio::run),
     ("micro", "validation, encoding, the door of the gateway", micro::run),
 ];
 

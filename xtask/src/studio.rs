@@ -10,10 +10,12 @@ pub(crate) fn checked() -> Result<()> {
     let chromium = needs::debian("chromium", "chromium")?;
     let scripts = sh::root().join("scripts/studio");
     let folder = needs::npm(&scripts)?;
-    let script = sh::root().join("crates/surface/assets/studio.js");
+    let assets = sh::root().join("crates/surface/assets");
     let mut types = sh::program("node");
     types.arg("node_modules/typescript/bin/tsc").args(["--noEmit", "--allowJs", "--checkJs", "--strict"]);
-    types.args(["--target", "es2023", "--module", "es2022", "--lib", "es2023,dom,dom.iterable"]).arg(script);
+    types
+        .args(["--target", "es2023", "--module", "es2022", "--lib", "es2023,dom,dom.iterable"])
+        .args(["studio.js", "record.js"].map(|script| assets.join(script)));
     sh::run(types.current_dir(&folder))?;
     let mut check = sh::program("node");
     check.arg("check.mjs").arg(scratch("studio")?).env("CHROMIUM", chromium).env("AFFIANT", sh::affiant()?);

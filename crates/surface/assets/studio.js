@@ -26,13 +26,18 @@ function say(text) {
 
 const TIMES = ['UTC', 'local', 'relative'];
 
-/** @param {string} at @param {string} mode */
+/** The name under which a browser knows a zone; nothing for what is none. @param {string} name */
+function zoneOf(name) {
+  try {
+    return new Intl.DateTimeFormat('en', name === 'local' ? {} : { timeZone: name }).resolvedOptions().timeZone;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {string} at @param {string} mode `relative`, `local`, or the name of a zone; UTC where it is none of them */
 function spell(at, mode) {
   const date = new Date(at);
-  if (mode === 'local') {
-    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    return `${date.toLocaleString('sv-SE')} ${zone}`;
-  }
   if (mode === 'relative') {
     const seconds = Math.round((date.getTime() - Date.now()) / 1000);
     const [size, unit] = [[86400, 'day'], [3600, 'hour'], [60, 'minute'], [1, 'second']]
@@ -40,18 +45,32 @@ function spell(at, mode) {
     const format = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
     return format.format(Math.round(seconds / Number(size)), /** @type {Intl.RelativeTimeFormatUnit} */ (unit));
   }
+  const zone = mode === 'UTC' ? undefined : zoneOf(mode);
+  if (zone) return `${date.toLocaleString('sv-SE', { timeZone: zone })} ${mode === 'local' ? zone : mode}`;
   return `${at.slice(0, 10)} ${at.slice(11, 19)} UTC`;
 }
 
 /** @param {ParentNode} root */
 function times(root = document) {
-  const mode = new URLSearchParams(location.search).get('tz') ?? localStorage.getItem('times') ?? 'UTC';
-  for (const time of $$('time[datetime]', root)) time.textContent = spell(time.getAttribute('datetime') ?? '', mode);
+  const asked = new URLSearchParams(location.search).get('tz');
+  const mode = asked ?? localStorage.getItem('times') ?? 'UTC';
+  for (const time of $$('time[datetime]', root)) {
+    const text = spell(time.getAttribute('datetime') ?? '', mode);
+    if (time.textContent !== text) time.textContent = text;
+  }
+  const button = $('[data-times]');
+  if (!button) return;
+  button.hidden = false;
+  button.textContent = asked && !zoneOf(asked) && !TIMES.includes(asked) ? `Times: UTC, for “${asked}” is no zone` : `Times: ${mode}`;
 }
 
+/** From UTC to local to relative, on this page and on those to come. What the address asked for is left. */
 function nextTimes() {
   const next = TIMES[(TIMES.indexOf(localStorage.getItem('times') ?? 'UTC') + 1) % TIMES.length] ?? 'UTC';
   localStorage.setItem('times', next);
+  const here = new URL(location.href);
+  here.searchParams.delete('tz');
+  history.replaceState(null, '', here);
   times();
   say(`times are ${next}`);
 }
@@ -280,6 +299,16 @@ function step(by, which = '[data-row]') {
 
 /** To another step that failed or waits. @param {1 | -1} by */
 function trouble(by) {
+  const [range, map] = [/** @type {HTMLInputElement | null} */ ($('[data-jump]')), $('.map')];
+  if (range && map && $('[data-window]')) {
+    /** @type {number[]} */
+    const all = JSON.parse(map.dataset.trouble ?? '[]');
+    const there = by > 0 ? all.find((step) => step > Number(range.value)) : all.findLast((step) => step < Number(range.value));
+    if (there === undefined) return;
+    document.dispatchEvent(new CustomEvent('affiant:jump', { detail: there }));
+    range.value = String(there);
+    return say(`step ${there}`);
+  }
   step(by, '[data-row][data-sign="failed"], [data-row][data-sign="approval"]');
 }
 
@@ -335,7 +364,7 @@ const ROW = 32;
 const PAGE = 500;
 
 /** @typedef {{ stepNumber: number, label?: string, operation: string, rule?: string, status: string, attempts: number,
- *   durationMicros?: number, startedAt?: string, endedAt?: string }} Step */
+ *   durationMicros?: number, startedAt?: string, endedAt?: string, idleMicros?: number, marks?: string }} Step */
 
 /** @param {HTMLElement} table */
 function longRun(table) {
@@ -346,6 +375,7 @@ function longRun(table) {
   /** @type {Map<number, Step[] | Promise<void>>} */
   const pages = new Map();
   const signs = JSON.parse(table.dataset.signs ?? '{}');
+  const effects = new Map(JSON.parse(table.dataset.marks ?? '[]'));
   const spacer = make('div', { role: 'presentation' });
   const grid = make('div', { class: 'window', role: 'grid', tabindex: '0', 'aria-label': `All ${total} steps`, 'aria-rowcount': String(total), 'data-window': '' }, spacer);
   grid.style.height = `${Math.min(total * ROW, Math.max(320, window.innerHeight - 280))}px`;
@@ -366,7 +396,7 @@ function longRun(table) {
     if (known === undefined) load(page);
     return Array.isArray(known) ? known[index % PAGE] : undefined;
   };
-  const fill = (/** @type {HTMLElement} */ row, /** @type {number} */ index, /** @type {Step | undefined} */ step, /** @type {[number, number]} */ span) => {
+  const fill = (/** @type {HTMLElement} */ row, /** @type {number} */ index, /** @type {Step | undefined} */ step, /** @type {(number | undefined)[]} */ [began, ended], /** @type {[number, number]} */ span) => {
     row.style.transform = `translateY(${index * ROW}px)`;
     const was = step ? `${index} ${step.status} ${span}` : `${index}`;
     if (row.dataset.was === was) return;
@@ -377,6 +407,10 @@ function longRun(table) {
     number.textContent = String(index);
     const link = /** @type {HTMLAnchorElement} */ (name.firstElementChild);
     link.textContent = step ? step.label ?? step.operation : '…';
+    const did = [...step?.marks ?? ''].map((mark) => make('span', { class: 'effect', title: effects.get(mark) },
+      make('span', { 'aria-hidden': 'true' }, mark), make('span', { class: 'out' }, effects.get(mark))));
+    const idle = step?.idleMicros ? [make('span', { class: 'quiet' }, ` ⋯ after ${spent(step.idleMicros)} idle`)] : [];
+    name.replaceChildren(link, ...did.flatMap((mark) => [' ', mark]), ...idle);
     link.href = `?step=${index}&after=${index - (index % 50) - 1}#inspector`;
     const [word, sign] = signs[step?.status ?? ''] ?? ['', 'queued'];
     chip.className = word ? `chip ${sign}` : '';
@@ -384,11 +418,11 @@ function longRun(table) {
     rule.textContent = step?.rule ?? '';
     took.textContent = step?.durationMicros === undefined ? '' : spent(step.durationMicros);
     const bar = /** @type {HTMLElement} */ (line.firstElementChild);
-    bar.hidden = !step?.startedAt;
-    if (!step?.startedAt) return;
+    bar.hidden = began === undefined;
+    if (began === undefined) return;
     const whole = Math.max(1, span[1] - span[0]);
-    const from = (Date.parse(step.startedAt) - span[0]) / whole;
-    const to = step.endedAt ? (Date.parse(step.endedAt) - span[0]) / whole : 1;
+    const from = (began - span[0]) / whole;
+    const to = ended === undefined ? 1 : (ended - span[0]) / whole;
     bar.className = `bar-line ${sign}`;
     bar.style.left = `${Math.min(99, from * 100)}%`;
     bar.style.width = `${Math.max(1, (to - from) * 100)}%`;
@@ -397,7 +431,13 @@ function longRun(table) {
     const first = Math.max(0, Math.floor(grid.scrollTop / ROW) - 4);
     const count = Math.min(total - first, Math.ceil(grid.clientHeight / ROW) + 8);
     const steps = Array.from({ length: count }, (_, offset) => at(first + offset));
-    const times = steps.flatMap((step) => [step?.startedAt, step?.endedAt]).filter((it) => it !== undefined).map((it) => Date.parse(it));
+    // A gap takes no room on the line: whatever comes after it is moved to the left by as much.
+    let lost = 0;
+    const drawn = steps.map((step) => {
+      lost += (step?.idleMicros ?? 0) / 1000;
+      return [step?.startedAt, step?.endedAt].map((it) => it === undefined ? undefined : Date.parse(it) - lost);
+    });
+    const times = drawn.flat().filter((it) => it !== undefined);
     /** @type {[number, number]} */
     const span = [Math.min(...times), Math.max(...times)];
     while (pool.length < count) {
@@ -408,9 +448,24 @@ function longRun(table) {
     }
     for (const [offset, row] of pool.entries()) {
       row.hidden = offset >= count;
-      if (offset < count) fill(row, first + offset, steps[offset], span);
+      if (offset < count) fill(row, first + offset, steps[offset], drawn[offset] ?? [], span);
     }
+    follows(Math.floor(grid.scrollTop / ROW));
   };
+  // The map above shows where the window is, and leads it.
+  const jump = () => /** @type {HTMLInputElement | null} */ ($('[data-jump]'));
+  const follows = (/** @type {number} */ first) => {
+    const range = jump();
+    if (!range || range === document.activeElement) return;
+    range.max = String(total - 1);
+    range.value = String(first);
+  };
+  const to = (/** @type {number} */ step) => {
+    grid.scrollTop = step * ROW;
+    jump()?.setAttribute('aria-valuetext', `step ${step} of ${total}`);
+    draw();
+  };
+  document.addEventListener('affiant:jump', (event) => { if (grid.isConnected) to(/** @type {CustomEvent<number>} */ (event).detail); });
   let waits = false;
   grid.addEventListener('scroll', () => {
     if (waits) return;
@@ -428,172 +483,52 @@ function longRun(table) {
     if (end) grid.scrollTop = total * ROW;
     draw();
   });
-  draw();
+  to(Number(table.dataset.from ?? 0));
+}
+
+/** Goes where somebody points in the map of a run: in the window if there is one, to another page if not.
+ *  @param {Event} event */
+function jumped(event) {
+  const range = event.target;
+  if (!(range instanceof HTMLInputElement) || !range.matches('[data-jump]')) return;
+  if ($('[data-window]')) document.dispatchEvent(new CustomEvent('affiant:jump', { detail: Number(range.value) }));
+  else if (event.type === 'change') location.assign(`?from=${range.value}`);
 }
 
 /** @param {number} micros */
 function spent(micros) {
   if (micros < 1000) return `${micros} µs`;
   if (micros < 1e6) return `${Math.floor(micros / 1000)} ms`;
-  return `${(micros / 1e6).toFixed(1)} s`;
+  const s = Math.floor(micros / 1e6);
+  const two = (/** @type {number} */ it) => String(it).padStart(2, '0');
+  if (s < 60) return `${(Math.floor(micros / 1e5) / 10).toFixed(1)} s`;
+  return s < 3600 ? `${Math.floor(s / 60)}m ${two(s % 60)}s` : `${Math.floor(s / 3600)}h ${two(Math.floor(s / 60) % 60)}m`;
 }
 
 // ---------------------------------------------------------------------------------------------------------------
-// The record of a run, checked here (docs/record-format.md): bytes, order, chain, end, and the signed log
-
-/** @param {Uint8Array} bytes */
-const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-/** @param {string} text */
-const unhex = (text) => Uint8Array.from(text.replace(/^sha256:/, '').match(/../g) ?? [], (pair) => parseInt(pair, 16));
-/** @param {string} text */
-const unbase64 = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-
-/** SHA-256 over a first byte and what follows it. @param {number} first @param {Uint8Array[]} rest */
-async function hash(first, ...rest) {
-  const whole = new Uint8Array(1 + rest.reduce((sum, part) => sum + part.length, 0));
-  whole[0] = first;
-  let at = 1;
-  for (const part of rest) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', whole));
-}
-
-/** The one spelling that a document has (section 1). @param {any} value @returns {string} */
-function spelled(value) {
-  if (Array.isArray(value)) return `[${value.map(spelled).join(',')}]`;
-  if (value === null || typeof value !== 'object') return JSON.stringify(value);
-  const order = (/** @type {string} */ a, /** @type {string} */ b) => {
-    const [one, other] = [[...a], [...b]];
-    for (let i = 0; i < Math.min(one.length, other.length); i += 1) {
-      const by = (one[i]?.codePointAt(0) ?? 0) - (other[i]?.codePointAt(0) ?? 0);
-      if (by) return by;
-    }
-    return one.length - other.length;
-  };
-  return `{${Object.keys(value).sort(order).map((key) => `${JSON.stringify(key)}:${spelled(value[key])}`).join(',')}}`;
-}
-
-/** @typedef {{ events: number, brokenAt?: number, because?: string, head?: Uint8Array, ended: boolean }} Chain */
-
-/** Every event of a run: its spelling, its place, and that it names the one before it. @param {Uint8Array} bytes @param {string} run
- *  @returns {Promise<Chain>} */
-async function chain(bytes, run) {
-  const lines = [];
-  for (let from = 0; from < bytes.length;) {
-    const end = bytes.indexOf(10, from);
-    lines.push(bytes.subarray(from, end < 0 ? bytes.length : end));
-    from = end < 0 ? bytes.length : end + 1;
-  }
-  const leaves = await Promise.all(lines.map((line) => hash(0, line)));
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  let ended = false;
-  for (const [seq, line] of lines.entries()) {
-    const broken = (/** @type {string} */ because, at = seq) => ({ events: lines.length, brokenAt: at, because, ended });
-    let event;
-    let text;
-    try {
-      text = decoder.decode(line);
-      event = JSON.parse(text);
-    } catch {
-      return broken('it cannot be read');
-    }
-    if (spelled(event) !== text) return broken('it is not spelled as it was stored');
-    if (event.seq !== seq || event.stream !== run) return broken(`it is #${event.seq} of ${event.stream}`);
-    const before = seq === 0 ? null : `sha256:${hex(/** @type {Uint8Array} */ (leaves[seq - 1]))}`;
-    if (event.prev !== before) return broken('its content does not match the hash that the next event names', Math.max(0, seq - 1));
-    if (ended) return broken('it stands after the end of the run');
-    ended = ['run.completed', 'run.failed', 'run.cancelled'].includes(event.type);
-    const totals = event.body?.totals;
-    if (ended && totals && (totals.events !== lines.length || totals.head !== event.prev)) return broken('the end of the run counts other events');
-  }
-  return { events: lines.length, head: leaves.at(-1), ended };
-}
-
-/** The root that a leaf and the hashes beside its way lead to (RFC 9162, 2.1.3.2). @param {Uint8Array} leaf @param {number} index
- *  @param {number} size @param {string[]} way */
-async function root(leaf, index, size, way) {
-  let [at, last, here] = [index, size - 1, leaf];
-  for (const step of way) {
-    if (last === 0) return null;
-    if (at % 2 === 1 || at === last) {
-      here = await hash(1, unhex(step), here);
-      while (at % 2 === 0 && at !== 0) [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
-    } else here = await hash(1, here, unhex(step));
-    [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
-  }
-  return last === 0 ? here : null;
-}
-
-/** Whether one of these keys signed the note (c2sp.org/signed-note). Undefined where this browser knows no Ed25519.
- *  @param {string} note @param {string[]} keys */
-async function signed(note, keys) {
-  const [text, signatures] = [note.slice(0, note.indexOf('\n\n') + 1), note.slice(note.indexOf('\n\n') + 2).split('\n')];
-  for (const key of keys) {
-    const [name, id, material] = [key.split('+')[0], key.split('+')[1], unbase64(key.split('+').slice(2).join('+'))];
-    for (const line of signatures) {
-      const [dash, by, value] = line.split(' ');
-      if (dash !== '—' || by !== name || !value) continue;
-      const bytes = unbase64(value);
-      if (hex(bytes.subarray(0, 4)) !== id) continue;
-      const imported = await crypto.subtle.importKey('raw', material.subarray(1), 'Ed25519', false, ['verify']).catch(() => null);
-      if (!imported) return undefined;
-      if (await crypto.subtle.verify('Ed25519', imported, bytes.subarray(4), new TextEncoder().encode(text))) return true;
-    }
-  }
-  return false;
-}
-
-/** Checks a run and says what was found. @param {string} run */
-async function verify(run) {
-  const began = performance.now();
-  const [record, told] = await Promise.all([
-    fetch(`/studio/runs/${run}/events.jsonl`, { cache: 'no-store' }).then((answer) => answer.arrayBuffer()),
-    fetch(`/studio/runs/${run}/proof`, { cache: 'no-store' }).then((answer) => answer.json()),
-  ]);
-  const found = await chain(new Uint8Array(record), run);
-  /** @type {{ level: string, lines: [string, string][] }} */
-  const verdict = { level: 'intact', lines: [] };
-  const add = (/** @type {boolean | undefined} */ good, /** @type {string} */ text) => verdict.lines.push([good === undefined ? '○' : good ? '✓' : '✗', text]);
-  if (found.brokenAt !== undefined) {
-    verdict.level = 'broken';
-    add(false, `event #${found.brokenAt}: ${found.because}`);
-  } else {
-    add(true, `${found.events} of ${found.events} events are as they were written and follow one another`);
-    add(found.ended || undefined, found.ended ? 'the last event ends the run and counts all before it' : 'the run has not ended');
-    const { proof, checkpoint, keys } = told;
-    const inclusion = proof?.inclusion;
-    if (inclusion && found.head) {
-      const top = await root(found.head, inclusion.leafIndex, proof.treeSize, inclusion.hashes);
-      const size = Number(checkpoint.note.split('\n')[1]);
-      const fits = top !== null && size === proof.treeSize && hex(top) === hex(unbase64(checkpoint.note.split('\n')[2]));
-      add(fits, `the newest event ${fits ? 'stands' : 'does not stand'} in the log of ${size} entries`);
-      const by = await signed(checkpoint.note, (keys?.keys ?? []).map((/** @type {{ key: string }} */ it) => it.key));
-      add(by, by === undefined ? 'this browser cannot check Ed25519 signatures' : `the head of the log is ${by ? '' : 'not '}signed by ${checkpoint.keyId}`);
-      if (!fits || by === false) verdict.level = 'broken';
-      else if (by) verdict.level = 'signed';
-    } else add(undefined, 'the newest event is not in a signed head of the log yet');
-    add(undefined, 'no witness was asked: the log’s owner could show others another history');
-  }
-  return { ...verdict, brokenAt: found.brokenAt, took: Math.round(performance.now() - began) };
-}
+// The record of a run, checked in this browser by a thread of its own (record.js)
 
 /** @param {HTMLElement} button */
 async function check(button) {
   const place = $('[data-verdict]');
   if (!place) return;
   place.replaceChildren(make('p', {}, 'Computing…'));
-  const run = button.dataset.verify ?? '';
-  if (!globalThis.crypto?.subtle) {
-    return place.replaceChildren(make('p', { class: 'note' }, 'Browsers compute hashes only on this machine or over HTTPS. In a terminal: affiant audit verify'));
-  }
-  const verdict = await verify(run).catch((error) => ({ level: 'incomplete', lines: [['○', String(error)]], took: 0, brokenAt: undefined }));
+  const began = performance.now();
+  const checker = new Worker(button.dataset.checker ?? '', { type: 'module' });
+  /** @type {{ level: string, lines: [string, string][], brokenAt?: number }} */
+  const verdict = await new Promise((resolve) => {
+    checker.onmessage = (event) => resolve(event.data);
+    checker.onerror = () => resolve({ level: 'incomplete', lines: [['○', 'this browser does not load the check']] });
+    checker.postMessage(button.dataset.verify);
+  });
+  checker.terminate();
+  const took = Math.round(performance.now() - began);
   const words = { intact: 'Intact', signed: 'Intact and signed', broken: 'Broken', incomplete: 'Could not be checked' };
   const list = verdict.lines.map(([sign, text]) => make('li', {}, `${sign} ${text}`));
   const name = words[/** @type {keyof typeof words} */ (verdict.level)];
-  place.replaceChildren(make('div', { class: `note ${verdict.level === 'broken' ? 'broken' : 'intact'}`, 'data-level': verdict.level, ...(verdict.brokenAt === undefined ? {} : { 'data-broken-at': String(verdict.brokenAt) }) },
-    make('strong', {}, `${name}: checked here at ${new Date().toLocaleTimeString()}, in ${verdict.took} ms`), make('ul', { class: 'checks' }, ...list)));
+  const told = { 'data-level': verdict.level, 'data-took': String(took), ...(verdict.brokenAt === undefined ? {} : { 'data-broken-at': String(verdict.brokenAt) }) };
+  place.replaceChildren(make('div', { class: `note ${verdict.level === 'broken' ? 'broken' : 'intact'}`, ...told },
+    make('strong', {}, `${name}: checked here at ${new Date().toLocaleTimeString()}, in ${took} ms`), make('ul', { class: 'checks' }, ...list)));
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -603,12 +538,15 @@ function start() {
   times();
   follow();
   document.addEventListener('keydown', pressed);
+  document.addEventListener('input', jumped);
+  document.addEventListener('change', jumped);
   // Ids and digests are copied by a click.
   document.addEventListener('click', (event) => {
     const id = /** @type {HTMLElement} */ (event.target).closest('[data-id]');
     if (id instanceof HTMLElement && !id.closest('a')) copy(id.dataset.id ?? '');
   });
   for (const table of $$('[data-steps]')) longRun(table);
+  $('[data-times]')?.addEventListener('click', nextTimes);
   for (const button of $$('[data-verify]')) button.addEventListener('click', () => check(button));
   // What must be opened before a decision is ticked by opening it.
   for (const more of $$('details[data-must-open]')) {

@@ -16,6 +16,7 @@ mod find;
 mod fork;
 mod format;
 mod live;
+mod look;
 pub(crate) mod markdown;
 mod page;
 mod person;
@@ -26,6 +27,7 @@ mod session;
 mod settings;
 mod sign;
 mod start;
+mod timeline;
 pub(crate) mod words;
 
 use std::sync::{Arc, atomic::AtomicU64};
@@ -37,7 +39,7 @@ use axum::{
     routing::{get, post},
 };
 use tower::{ServiceExt as _, service_fn};
-use tower_http::compression::CompressionLayer;
+use tower_http::{CompressionLevel, compression::CompressionLayer};
 
 use crate::{assets, gateway::Gateway, handlers::Services};
 
@@ -83,6 +85,7 @@ pub fn router(gateway: Arc<Gateway>, services: Services) -> Router {
         .route("/audit", get(record::log))
         .route("/live", get(live::stream))
         .route("/settings", get(settings::page))
+        .route("/settings/look", post(look::choose))
         .route("/settings/{act}", post(settings::act))
         .route("/go", get(find::search))
         .route("/go/{id}", get(find::go))
@@ -95,7 +98,7 @@ pub fn router(gateway: Arc<Gateway>, services: Services) -> Router {
     });
     let home = get(async || axum::response::Redirect::temporary("/studio"));
     let pages = Router::new().route("/", home).nest_service("/studio", pages).merge(assets::router());
-    pages.layer(CompressionLayer::new())
+    pages.layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
 }
 
 /// What a page makes of a request: its response, or the page that says why there is none.

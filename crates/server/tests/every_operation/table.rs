@@ -150,6 +150,7 @@ fn reads() -> Vec<Row> {
         user("agent.events@1.0.0", |it| json!({ "runId": it.echo }), NO_RUN).wrong(no_run, NO_RUN),
         user("agent.events@1.1.0", |it| json!({ "runId": it.echo, "deltas": false }), NO_RUN).wrong(no_run, NO_RUN),
         user("agent.audit@1.0.0", |it| json!({ "runId": it.run }), NO_RUN).wrong(no_run, NO_RUN),
+        user("agent.audit@1.1.0", |it| json!({ "runId": it.run, "overview": 10 }), NO_RUN).wrong(no_run, NO_RUN),
         user("agent.replay@1.0.0", |it| json!({ "runId": it.run }), NO_RUN).wrong(no_run, NO_RUN),
         user("agent.compare@1.0.0", |it| json!({ "left": it.run, "right": it.echo }), NO_RUN)
             .wrong(|it| json!({ "left": it.run, "right": "run_none" }), NO_RUN),

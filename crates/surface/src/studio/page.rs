@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Shown, Studio,
     format::{self, Format},
+    look::Theme,
     session::Viewer,
 };
 use crate::{
@@ -39,6 +40,8 @@ pub(super) struct Show {
     pub(super) place: u64,
     /// The address below `/studio`, without the end that says the format.
     pub(super) path: String,
+    /// How this browser wants pages to look.
+    pub(super) theme: Theme,
 }
 
 /// Why a page is not shown.
@@ -76,6 +79,7 @@ pub(super) struct Frame<'a> {
     waiting: u64,
     /// A place in the store's order of all entries; what was stored before it is on the page.
     place: Option<u64>,
+    theme: Theme,
     stylesheet: String,
     script: String,
     icon: String,
@@ -92,6 +96,7 @@ impl<'a> Frame<'a> {
             viewer: None,
             waiting: 0,
             place: None,
+            theme: Theme::System,
             stylesheet: assets::path("studio", "css"),
             script: assets::path("studio", "js"),
             icon: assets::path("icon", "svg"),
@@ -197,7 +202,7 @@ impl Show {
     fn frame<'a>(&self, title: &'a str, section: &'a str, page: Value) -> Frame<'a> {
         let viewer = json!({ "id": self.viewer.who.id, "role": self.viewer.who.role, "csrf": self.viewer.csrf,
             "once": self.once() });
-        Frame { here: self.with(&[]), viewer: Some(viewer), ..Frame::new(title, section, page) }
+        Frame { here: self.with(&[]), viewer: Some(viewer), theme: self.theme, ..Frame::new(title, section, page) }
     }
 
     /// Why a request is refused, as a page.

@@ -7,6 +7,7 @@ use super::{
     Shown,
     page::{Halt, Show, data},
     session::Sent,
+    timeline::{self, Line, MARKS},
     words::{STATES, between, micros, state, tail},
 };
 use crate::rest::query::escape;
@@ -32,53 +33,59 @@ pub(super) async fn head(show: &Show, run: &str) -> Result<Value, Halt> {
 pub(super) async fn timeline(show: Show, Path(run): Path<String>) -> Shown {
     let head = head(&show, &run).await?;
     let after = after(&show);
-    let asked = window(&show, &run, after);
-    let mut audit = show.ask("agent.audit", asked).await?;
-    place(&mut audit);
+    let audit = window(&show, &run, after, Some(timeline::PARTS)).await?;
+    let total = audit["totals"]["steps"].as_u64().unwrap_or_default();
+    let map = (total > STEPS).then(|| timeline::map(&audit["overview"], total));
     let chosen = match show.asked("step").and_then(|step| step.parse::<u64>().ok()) {
         Some(step) => Some(show.ask("agent.step.get", json!({ "runId": run, "stepNumber": step })).await?),
         None => None,
     };
-    let next = audit["nextStepsAfter"].as_u64().map(|after| show.with(&[("after", &after.to_string()), ("step", "")]));
-    let first = (after >= 0).then(|| show.with(&[("after", ""), ("step", "")]));
+    let next = audit["nextStepsAfter"]
+        .as_u64()
+        .map(|after| show.with(&[("after", &after.to_string()), ("from", ""), ("step", "")]));
+    let first = (after >= 0).then(|| show.with(&[("after", ""), ("from", ""), ("step", "")]));
     let signs: Map<String, Value> = STATES.iter().map(|it| ((*it).to_owned(), json!(state(it)))).collect();
-    let facts = json!({ "signs": signs, "run": head, "audit": audit, "step": chosen, "tab": "timeline", "next": next, "first": first });
+    let facts = json!({
+        "signs": signs, "marks": MARKS, "run": head, "audit": audit, "map": map, "from": after + 1, "step": chosen,
+        "tab": "timeline", "next": next, "first": first,
+    });
     let title = format!("{} {}", head["agentKey"].as_str().unwrap_or_default(), tail(&run));
     show.page("studio/run.html", &title, "runs", facts).await
 }
 
-/// The step behind which the page begins; -1 for the first page.
+/// The step behind which the page begins; -1 for the first page. The map of a run says `from` for the step behind it.
 fn after(show: &Show) -> i64 {
-    show.asked("after").and_then(|after| after.parse().ok()).unwrap_or(-1).max(-1)
+    let number = |name| show.asked(name).and_then(|number| number.parse::<i64>().ok());
+    number("after").or_else(|| number("from").map(|from| from.saturating_sub(1))).unwrap_or(-1).max(-1)
 }
 
-/// What `agent.audit` is asked for the steps behind this one.
-fn window(show: &Show, run: &str, after: i64) -> Value {
+/// What `agent.audit` says of a run and of its steps behind this one, as they are drawn. The step before them is asked for
+/// as well: it says when nothing was under way.
+async fn window(show: &Show, run: &str, after: i64, parts: Option<u64>) -> Result<Value, Halt> {
     let limit = show.asked("limit").and_then(|limit| limit.parse().ok()).unwrap_or(STEPS).clamp(1, 1000);
-    json!({ "runId": run, "stepsAfter": after, "stepLimit": limit })
+    let more = i64::from(after >= 0);
+    let mut asked = json!({ "runId": run, "stepsAfter": after - more, "stepLimit": limit + more.unsigned_abs() });
+    if let Some(parts) = parts {
+        asked["overview"] = parts.into();
+    }
+    let mut audit = show.ask("agent.audit", asked).await?;
+    if let Some(steps) = audit["steps"].as_array_mut() {
+        let earlier = steps.first().filter(|step| step["stepNumber"].as_i64().is_some_and(|number| number <= after));
+        let before = earlier.and_then(|step| micros(&step["endedAt"]));
+        if earlier.is_some() {
+            steps.remove(0);
+        }
+        let mut line = Line { steps, before };
+        line.draw();
+        line.mark(show.studio.gateway.registry());
+    }
+    Ok(audit)
 }
 
 /// The steps of a run as data, for a window over them.
 pub(super) async fn steps(show: Show, Path(run): Path<String>) -> Shown {
-    let audit = show.ask("agent.audit", window(&show, &run, after(&show))).await?;
+    let audit = window(&show, &run, after(&show), None).await?;
     Ok(data(&json!({ "steps": audit["steps"], "total": audit["totals"]["steps"] })))
-}
-
-/// Gives each step its place on a line of time that the shown steps fill, in thousandths.
-fn place(audit: &mut Value) {
-    let Some(steps) = audit["steps"].as_array_mut() else { return };
-    let spans: Vec<Option<(i64, Option<i64>)>> =
-        steps.iter().map(|step| Some((micros(&step["startedAt"])?, micros(&step["endedAt"])))).collect();
-    let known = || spans.iter().flatten();
-    let from = known().map(|(began, _)| *began).min().unwrap_or_default();
-    let to = known().map(|(began, ended)| ended.unwrap_or(*began)).max().unwrap_or_default();
-    let whole = (to - from).max(1);
-    for (step, span) in steps.iter_mut().zip(&spans) {
-        let Some((began, ended)) = span else { continue };
-        let left = ((began - from) * 1000 / whole).min(996);
-        let width = ((ended.unwrap_or(to) - began) * 1000 / whole).clamp(4, 1000 - left);
-        step["bar"] = json!({ "left": left, "width": width });
-    }
 }
 
 /// Stops a run.
@@ -92,27 +99,4 @@ pub(super) async fn cancel(Path(run): Path<String>, sent: Sent) -> Shown {
     }
     sent.show.tell("agent.cancel", input, sent.field("once")).await?;
     sent.show.on_to(&format!("/studio/runs/{}", escape(&run)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_step_has_its_place_among_the_others_and_is_never_too_small_to_see() {
-        let at = |ms: u32| format!("2026-11-22T15:02:11.{ms:03}Z");
-        let mut audit = json!({ "steps": [
-            { "startedAt": at(0), "endedAt": at(500) },
-            { "startedAt": at(500), "endedAt": at(501) },
-            { "startedAt": at(1), "endedAt": at(999) },
-            { "status": "awaiting_approval" },
-            { "startedAt": at(999) },
-        ] });
-        place(&mut audit);
-        let bars: Vec<&Value> = audit["steps"].as_array().unwrap().iter().map(|step| &step["bar"]).collect();
-        assert_eq!(bars[0], &json!({ "left": 0, "width": 500 }));
-        assert_eq!(bars[1], &json!({ "left": 500, "width": 4 }));
-        assert_eq!(bars[3], &Value::Null);
-        assert_eq!(bars[4], &json!({ "left": 996, "width": 4 }));
-    }
 }

@@ -17,6 +17,7 @@ use subtle::ConstantTimeEq as _;
 use super::{
     Studio,
     format::Format,
+    look::Theme,
     page::{Halt, Show},
 };
 use crate::{
@@ -164,7 +165,8 @@ impl FromRequestParts<Arc<Studio>> for Show {
         let format = head.extensions.get::<Format>().copied().unwrap_or_default();
         let query = rest::query::pairs(head.uri.query().unwrap_or_default()).unwrap_or_default();
         let place = studio.place().await.unwrap_or_default();
-        Ok(Self { studio: studio.clone(), viewer, format, query, place, path: head.uri.path().to_owned() })
+        let (path, theme) = (head.uri.path().to_owned(), Theme::of(&head.headers));
+        Ok(Self { studio: studio.clone(), viewer, format, query, place, path, theme })
     }
 }
 

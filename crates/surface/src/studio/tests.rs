@@ -694,3 +694,52 @@ async fn a_file_has_every_run_and_not_only_those_of_a_page() {
     assert_eq!(browser.page("/studio/runs.csv").await.lines().count(), 61);
     assert_eq!(browser.page("/studio/runs.jsonl?q=text:5").await.lines().count(), 15);
 }
+
+#[tokio::test]
+async fn a_long_run_is_shown_at_a_glance_and_its_map_leads_to_any_step() {
+    let world = World::shipped();
+    world.work();
+    let mut browser = Browser::of(&world, "user").await;
+    let run = ran(&world, 60, json!({})).await;
+    let page = browser.page(&format!("/studio/runs/{run}")).await;
+    assert!(page.contains("role=\"img\" aria-label=\"60 steps; 60 that may have changed something"), "{page}");
+    assert!(page.contains("<rect class=\"changed\" x=\"0\" y=\"20\" width=\"60\" height=\"20\"/>"));
+    assert!(page.contains("max=\"59\" value=\"0\" aria-label=\"Go to step\""));
+    let data: Value = serde_json::from_str(&browser.page(&format!("/studio/runs/{run}.json?from=55")).await).unwrap();
+    let steps = data["audit"]["steps"].as_array().unwrap();
+    assert_eq!((steps.len(), &steps[0]["stepNumber"], &steps[0]["marks"]), (5, &json!(55), &json!("W")));
+    let short = ran(&world, 50, json!({})).await;
+    assert!(!browser.page(&format!("/studio/runs/{short}")).await.contains("class=\"map\""));
+}
+
+#[tokio::test]
+async fn a_theme_is_chosen_for_one_browser() {
+    let world = World::shipped();
+    let mut browser = Browser::of(&world, "user").await;
+    assert!(browser.page("/studio/settings").await.contains("<html lang=\"en\">"));
+    let session = browser.cookie.clone().unwrap();
+    let token = browser.token().await;
+    let chosen = browser.post("/studio/settings/look", &[("csrf", &token), ("theme", "dark")]).await;
+    assert_eq!(location(&chosen), "/studio/settings#look");
+    assert!(chosen.headers()[header::SET_COOKIE].to_str().unwrap().starts_with("affiant_theme=dark; Path=/"));
+    browser.cookie = Some(format!("{session}; affiant_theme=dark"));
+    assert!(browser.page("/studio/runs").await.contains("<html lang=\"en\" data-theme=\"dark\">"));
+}
+
+#[tokio::test]
+async fn scripts_and_styles_come_compressed_once_and_may_be_kept_for_ever() {
+    let world = World::shipped();
+    let mut browser = Browser::of(&world, "user").await;
+    let page = browser.page("/studio/runs").await;
+    let path = page.split("src=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let plain = browser.get(&path).await;
+    assert!(plain.headers().get(header::CONTENT_ENCODING).is_none());
+    assert!(text(plain).await.contains("// @ts-check"));
+    let asked = Request::builder().uri(&path).header(header::ACCEPT_ENCODING, "gzip, br");
+    let packed = browser.send(asked.body(Body::empty()).unwrap()).await;
+    assert_eq!(packed.headers()[header::CONTENT_ENCODING], "gzip");
+    assert_eq!(packed.headers()[header::VARY], "accept-encoding");
+    assert_eq!(packed.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
+    let bytes = packed.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(bytes[..2], [0x1f, 0x8b]);
+}

@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod output;
+mod overview;
 
 use output::*;
 
@@ -62,6 +63,7 @@ async fn audit(services: Arc<Services>, context: Context, input: Input) -> Resul
         context: read_by(&services, tenant, run).await?,
         contracts: contracts(run),
         next_steps_after: (wanted.end < run.count()).then(|| wanted.end.saturating_sub(1)),
+        overview: input.overview.map(|parts| overview::of(&services.registry, &folded, parts)),
         steps: steps_of(run, &steps::told(&events), wanted),
         tools: tools(run),
         approvals: approvals(&folded),

@@ -41,6 +41,10 @@ fn environment(sources: &[(&'static str, &'static str)], undefined: UndefinedBeh
     templates.add_filter("capitalised", capitalised);
     templates.add_filter("breakable", breakable);
     templates.add_filter("pretty", |value: &Value| pretty(&json(value)));
+    templates.add_filter("data", |here: &str| match here.split_once('?') {
+        Some((path, query)) => format!("{path}.json?{query}"),
+        None => format!("{here}.json"),
+    });
     templates.add_filter("undescribed", undescribed);
     templates.add_filter("compact", compact);
     templates.add_filter("yaml", |value: &Value| yaml::yaml(&json(value)));
@@ -57,6 +61,7 @@ fn environment(sources: &[(&'static str, &'static str)], undefined: UndefinedBeh
     templates.add_filter("untrusted", |text: &str| Value::from_safe_string(markdown::untrusted(text)));
     templates.add_filter("segment", |text: &str| query::escape(text));
     templates.add_global("stylesheet", assets::path("docs", "css"));
+    templates.add_global("checker", assets::path("record", "js"));
     templates.add_global("icon", assets::path("icon", "svg"));
     templates.add_global("release", env!("CARGO_PKG_VERSION"));
     for (name, source) in sources {

@@ -9,6 +9,7 @@ pub(super) struct Input {
     pub(super) run_id: RunId,
     pub(super) steps_after: Option<i64>,
     pub(super) step_limit: Option<u64>,
+    pub(super) overview: Option<u64>,
 }
 
 /// Output of `agent.audit`.
@@ -34,6 +35,8 @@ pub(super) struct Output {
     pub(super) steps: Vec<StepRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) next_steps_after: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) overview: Option<Vec<PartRow>>,
     pub(super) tools: Vec<ToolRow>,
     pub(super) approvals: Vec<ApprovalRow>,
     pub(super) outputs: Vec<OutputRow>,
@@ -107,6 +110,20 @@ pub(super) struct StepRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) duration_micros: Option<u64>,
     pub(super) events: Vec<u64>,
+}
+
+/// Some steps that follow one another, with what somebody must know of them.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct PartRow {
+    pub(super) first_step: u64,
+    pub(super) steps: u64,
+    pub(super) changed: u64,
+    pub(super) asked: u64,
+    pub(super) waiting: u64,
+    pub(super) failed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) first_trouble: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
