@@ -242,7 +242,7 @@ function rows(old, fresh) {
 // Keys
 
 const KEYS = [
-  ['g then r, a, g, u', 'go to runs, approvals, agents, audit'],
+  ['g then r, a, g, u, m, s', 'go to runs, approvals, agents, audit, metrics, settings'],
   ['/', 'to the filter'],
   ['j, k', 'next, previous row'],
   ['Enter, o', 'open the row'],
@@ -256,7 +256,7 @@ const KEYS = [
   ['?', 'these keys'],
 ];
 /** @type {Record<string, string>} */
-const PLACES = { r: 'runs', a: 'approvals', g: 'agents', u: 'audit' };
+const PLACES = { r: 'runs', a: 'approvals', g: 'agents', u: 'audit', m: 'metrics', s: 'settings' };
 let gone = 0;
 
 /** @param {KeyboardEvent} event */

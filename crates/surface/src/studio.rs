@@ -18,6 +18,7 @@ mod format;
 mod live;
 mod look;
 pub(crate) mod markdown;
+mod metrics;
 mod page;
 mod person;
 mod record;
@@ -83,6 +84,7 @@ pub fn router(gateway: Arc<Gateway>, services: Services) -> Router {
         .route("/agents/{agent}", get(agents::one))
         .route("/agents/{agent}/new", get(start::form).post(start::start))
         .route("/audit", get(record::log))
+        .route("/metrics", get(metrics::page))
         .route("/live", get(live::stream))
         .route("/settings", get(settings::page))
         .route("/settings/look", post(look::choose))

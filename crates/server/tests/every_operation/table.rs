@@ -132,6 +132,7 @@ fn reads() -> Vec<Row> {
             .wrong(|_| json!({ "q": "stat:failed" }), "422 filter-invalid"),
         user("agent.status@1.2.0", |it| json!({ "runId": it.run }), NO_RUN).wrong(no_run, NO_RUN),
         user("agent.views@1.0.0", nothing, SUCCEEDS),
+        user("agent.metrics@1.0.0", nothing, SUCCEEDS).wrong(|_| json!({ "days": 0 }), INVALID),
         user("agent.view.save@1.0.0", |_| json!({ "name": "mine", "filter": "status:failed" }), SUCCEEDS)
             .wrong(|_| json!({ "name": "mine", "filter": "stat:failed" }), "422 filter-invalid"),
         user("agent.view.remove@1.0.0", |_| json!({ "name": "never saved" }), SUCCEEDS),

@@ -9,6 +9,7 @@ mod compare;
 mod events;
 mod filter;
 mod find;
+mod metrics;
 mod status;
 mod steps;
 mod usage;
@@ -33,6 +34,7 @@ pub fn handlers(services: &Services) -> Handlers {
         .and(bundle::handlers(services))
         .and(compare::handlers(services))
         .and(events::handlers(services))
+        .and(metrics::handlers(services))
         .and(status::handlers(services))
         .and(steps::handlers(services))
         .and(views::handlers(services))

@@ -743,3 +743,16 @@ async fn scripts_and_styles_come_compressed_once_and_may_be_kept_for_ever() {
     let bytes = packed.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(bytes[..2], [0x1f, 0x8b]);
 }
+
+#[tokio::test]
+async fn metrics_say_how_runs_ended_and_lead_to_those_that_failed() {
+    let world = World::shipped();
+    world.work();
+    let mut browser = Browser::of(&world, "user").await;
+    assert!(browser.page("/studio/metrics").await.contains("No runs in this span"));
+    ran(&world, 1, json!({})).await;
+    let page = browser.page("/studio/metrics?days=1").await;
+    assert!(page.contains("agent%3Aecho") && page.contains("2026-11-22"));
+    let facts: Value = serde_json::from_str(&browser.page("/studio/metrics.json?days=nonsense").await).unwrap();
+    assert_eq!((&facts["agents"][0]["completed"], facts["days"].as_array().unwrap().len()), (&json!(1), 7));
+}

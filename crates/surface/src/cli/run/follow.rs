@@ -11,7 +11,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use reqwest::Response;
 use serde_json::{Value, json};
 
-use super::{named, run_argument};
+use super::{list::because, named, run_argument};
 use crate::{
     cli::{Context, Exit, Failure, client::Client, ids, narrate::Narrator, stream::Stream, terminal},
     units::took,
@@ -110,6 +110,9 @@ pub(in crate::cli) async fn follow(
     if let Some(exit) = stopped {
         tell(&format!("Detached. {run} goes on."));
         return Ok(exit);
+    }
+    if narrator.ended.as_ref().is_some_and(|(status, _)| status == "failed") {
+        because(client, run).await?.lines().for_each(&mut *tell);
     }
     tell(&format!("● {} events · {}", narrator.events, narrator.spent()));
     Ok(narrator.ended.as_ref().map_or(Exit::RunWaits, |(status, code)| Exit::of_run(status, code.as_deref())))

@@ -175,8 +175,8 @@ async fn spent(client: &Client, run: &str) -> Result<String, Failure> {
     Ok(narrate::spent(&audit["totals"]).map_or_else(String::new, |(tokens, cost)| format!("{tokens} tokens · {cost}")))
 }
 
-/// Why a run failed, for those who may read it, and the step that it failed by in its own words.
-async fn because(client: &Client, run: &str) -> Result<String, Failure> {
+/// Why a run failed, for those who may read it, and the step that it failed by in its own words; a line each.
+pub(in crate::cli) async fn because(client: &Client, run: &str) -> Result<String, Failure> {
     let audit = client.query("agent.audit", "v1", &json!({ "runId": run })).await?;
     let mut reasons = vec![text(&audit["error"], "detail")];
     let mut steps = audit["steps"].as_array().into_iter().flatten();

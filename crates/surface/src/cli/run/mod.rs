@@ -4,6 +4,7 @@ mod change;
 mod check;
 mod follow;
 mod list;
+mod metrics;
 mod start;
 
 use clap::{Arg, ArgMatches};
@@ -34,6 +35,14 @@ pub(super) const NOUN: Noun = Noun {
             examples: "  affiant run list -q 'status:failed since:24h'\n  affiant run list --agent echo -o jsonl --fields runId,status",
             arguments: list::arguments,
             run: |context, matches| Box::pin(list::list(context, matches)),
+        },
+        Verb {
+            name: "metrics",
+            alias: None,
+            about: "Count runs by how they ended, how long they took and what models used",
+            examples: "  affiant run metrics\n  affiant run metrics --days 30 -o json",
+            arguments: metrics::arguments,
+            run: |context, matches| Box::pin(metrics::metrics(context, matches)),
         },
         Verb {
             name: "get",

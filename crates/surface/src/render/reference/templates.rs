@@ -89,7 +89,7 @@ const PAGES: &[(&str, &str)] = sources! {
     "studio/runs.html" "studio/run.html" "studio/approvals.html" "studio/approval.html" "studio/agents.html"
     "studio/agent.html" "studio/start.html" "studio/field.html" "studio/person.html" "studio/fork.html"
     "studio/compare.html" "studio/events.html" "studio/artifacts.html" "studio/context.html"
-    "studio/run.audit.html" "studio/audit.html" "studio/settings.html"
+    "studio/run.audit.html" "studio/audit.html" "studio/settings.html" "studio/metrics.html"
 };
 
 /// A template for HTML. `facts` are its variables. Tables name their roles, because on a narrow page their cells are
