@@ -29,6 +29,7 @@ mod payload;
 mod plan;
 pub mod ports;
 pub mod prices;
+pub mod provenance;
 mod record;
 mod replay;
 pub mod rules;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use affiant_journal::{
-    Body, Digest, Disclosure, Entry, Event, Payload, Run, RunId, StreamId, TenantId,
+    Body, Digest, Disclosure, Entry, Event, Payload, Run, RunId, RunSubmitted, StreamId, TenantId,
     run::{PACK, StepState},
 };
 use serde_json::Value;
@@ -195,6 +195,11 @@ impl Engine {
         let values = self.ports.store.sealed(tenant, stream, from).await?;
         let values = values.into_iter().map(|value| (value.commitment, value)).collect();
         Ok(Sealed { engine: self, tenant, stream: stream.clone(), values })
+    }
+
+    /// The agent that a run pinned, where exactly that one is loaded here.
+    pub fn agent_of(&self, submitted: &RunSubmitted) -> Option<Arc<ReadyAgent>> {
+        self.pinned_agent(&submitted.agent, &submitted.operations).ok()
     }
 
     /// The agent of a run that began with these operations.

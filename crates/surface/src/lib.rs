@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod handlers;
 pub mod health;
 pub mod idempotency;
+mod lineage;
 mod present;
 pub mod problem;
 mod ratelimit;

@@ -2,8 +2,9 @@
 //! contracts that the test writes itself.
 
 use std::{
+    collections::BTreeSet,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
@@ -139,19 +140,24 @@ impl Deliver for FakeCourier {
     }
 }
 
-/// Seals nothing: what was sealed can be read by anybody. For tests alone.
-pub(crate) struct GlassVault;
+/// Seals nothing: what was sealed can be read by anybody, until its subject is erased. For tests alone.
+#[derive(Default)]
+pub(crate) struct GlassVault(Mutex<BTreeSet<String>>);
 
 impl Vault for GlassVault {
     fn seal(&self, _: &Place<'_>, disclosure: &str) -> Result<Arc<[u8]>, VaultError> {
         Ok(disclosure.as_bytes().into())
     }
 
-    fn open(&self, _: &Place<'_>, cipher: &[u8]) -> Result<String, VaultError> {
+    fn open(&self, place: &Place<'_>, cipher: &[u8]) -> Result<String, VaultError> {
+        if self.0.lock().unwrap().contains(place.subject) {
+            return Err(VaultError::Erased);
+        }
         String::from_utf8(cipher.to_vec()).map_err(|_| VaultError::Refused)
     }
 
-    fn erase(&self, _: &TenantId, _: &str) -> Result<(), VaultError> {
+    fn erase(&self, _: &TenantId, subject: &str) -> Result<(), VaultError> {
+        self.0.lock().unwrap().insert(subject.to_owned());
         Ok(())
     }
 }
@@ -179,7 +185,7 @@ impl World {
         let ports = Ports {
             store: store.clone(),
             blobs: Arc::new(MemoryBlobs::default()),
-            vault: Arc::new(GlassVault),
+            vault: Arc::new(GlassVault::default()),
             tools: Arc::new(FakeTools),
             models: Arc::new(NoModels),
             sources: Arc::new(NoSources),

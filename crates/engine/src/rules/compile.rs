@@ -90,6 +90,11 @@ impl Compiled {
     pub fn uses(&self) -> &Uses {
         &self.uses
     }
+
+    /// The facts that the text of a rule reads, in its condition and in what it does; nothing where there is no such rule.
+    pub fn reads_of(&self, rule: &str) -> Vec<&Read> {
+        self.rules.iter().find(|it| &*it.id == rule).map(CompiledRule::reads).unwrap_or_default()
+    }
 }
 
 impl CompiledRule {

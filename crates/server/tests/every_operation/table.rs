@@ -159,6 +159,8 @@ fn reads() -> Vec<Row> {
             .wrong(|it| json!({ "left": it.run, "right": "run_none" }), NO_RUN),
         user("agent.step.get@1.0.0", |it| json!({ "runId": it.run, "stepNumber": 0 }), NO_RUN)
             .wrong(|it| json!({ "runId": it.run, "stepNumber": 99 }), "404 step-not-found"),
+        user("agent.trace@1.0.0", |it| json!({ "runId": it.run, "artifactId": it.artifact }), NO_RUN)
+            .wrong(|it| json!({ "runId": it.run, "artifactId": it.artifact, "line": 1_000_000 }), "404 line-not-found"),
         user("agent.list@1.0.0", nothing, SUCCEEDS),
         user("agent.describe@1.0.0", |_| json!({ "agentKey": "curious" }), SUCCEEDS)
             .wrong(|_| json!({ "agentKey": "nobody" }), "404 agent-not-found"),

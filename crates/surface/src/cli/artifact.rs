@@ -1,7 +1,7 @@
 //! `affiant artifact …`: what runs have made.
 
 use clap::{Arg, ArgMatches, Command};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     Context, Exit, Failure, Noun, Verb,
@@ -10,6 +10,7 @@ use super::{
     operation::{First, List},
     output::{Data, Format, text},
     terminal::{self, safe_line},
+    trace,
 };
 use crate::units;
 
@@ -41,6 +42,14 @@ pub(super) const NOUN: Noun = Noun {
             arguments: |command| command.arg(artifact("left")).arg(artifact("right")),
             run: |context, matches| Box::pin(diff(context, matches)),
         },
+        Verb {
+            name: "trace",
+            alias: None,
+            about: "Where an artifact, or one line of it, came from",
+            examples: "  affiant artifact trace @last/NOTES.md --line 12\n  affiant artifact trace art_01JDA3KB7X2S5N9Y8D4C3ZP0MK -o json",
+            arguments: trace_arguments,
+            run: |context, matches| Box::pin(traced(context, matches)),
+        },
     ],
 };
 
@@ -55,6 +64,20 @@ fn get_arguments(command: Command) -> Command {
     let out =
         Arg::new("out").long("out").value_name("FILE").help("Keep all bytes in this file instead of showing them");
     command.arg(artifact("artifact")).arg(out)
+}
+
+fn trace_arguments(command: Command) -> Command {
+    let line = trace::number("line", 1, "One line of it, from 1; without, the artifact as a whole");
+    trace::arguments(command.arg(artifact("artifact")).arg(line))
+}
+
+async fn traced(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let id = named(&client, matches, "artifact").await?;
+    let of = client.query("agent.artifact.get", "v1", &json!({ "artifactId": id, "maxBytes": 0 })).await?;
+    let mut input = Map::from_iter([("runId".to_owned(), of["runId"].clone()), ("artifactId".to_owned(), id.into())]);
+    input.extend(matches.get_one::<u64>("line").map(|line| ("line".to_owned(), json!(line))));
+    trace::print(context, &client, matches, input).await
 }
 
 /// The artifact that the command line names.

@@ -33,6 +33,7 @@ mod snapshots;
 mod stream;
 mod terminal;
 mod tools;
+mod trace;
 mod view;
 
 use std::{ffi::OsString, process::ExitCode};

@@ -12,6 +12,7 @@ mod find;
 mod metrics;
 mod status;
 mod steps;
+mod trace;
 mod usage;
 mod views;
 
@@ -37,5 +38,6 @@ pub fn handlers(services: &Services) -> Handlers {
         .and(metrics::handlers(services))
         .and(status::handlers(services))
         .and(steps::handlers(services))
+        .and(trace::handlers(services))
         .and(views::handlers(services))
 }

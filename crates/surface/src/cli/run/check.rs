@@ -1,7 +1,7 @@
 //! Verbs that look at a run from outside: compare, replay, explain.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{named, print, run_argument};
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
         narrate::{counted, spent},
         output::text,
         terminal::{self, safe_line},
+        trace,
     },
     units::took,
 };
@@ -98,6 +99,19 @@ pub(super) async fn replay(context: &Context<'_>, matches: &ArgMatches) -> Resul
     Ok(if equal { Exit::Done } else { Exit::Altered })
 }
 
+pub(super) fn trace_arguments(command: Command) -> Command {
+    let step = trace::number("step", 0, "The step to begin at; without, how the run ended");
+    trace::arguments(command.arg(run_argument()).arg(step))
+}
+
+pub(super) async fn traced(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let run = named(&client, matches, "run").await?;
+    let mut input = Map::from_iter([("runId".to_owned(), run.into())]);
+    input.extend(matches.get_one::<u64>("step").map(|step| ("stepNumber".to_owned(), json!(step))));
+    trace::print(context, &client, matches, input).await
+}
+
 pub(super) fn explain_arguments(command: Command) -> Command {
     let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).help(help).action(ArgAction::SetTrue);
     let html = flag("html", "As one HTML page without a script, to read, print and keep").conflicts_with("md");
@@ -113,7 +127,10 @@ pub(super) async fn explain(context: &Context<'_>, matches: &ArgMatches) -> Resu
         return Ok(Exit::Done);
     }
     let reply = client.query("agent.audit", "v1", &json!({ "runId": run })).await?;
-    let text = explanation(&reply);
+    let mut text = explanation(&reply);
+    if reply["totals"]["modelCalls"].as_u64().is_some_and(|calls| calls > 0) {
+        trace::models(&client.query("agent.trace", "v1", &json!({ "runId": run })).await?, &mut text);
+    }
     print(context, reply, "runId", text)?;
     Ok(Exit::Done)
 }

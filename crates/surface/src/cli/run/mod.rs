@@ -132,6 +132,14 @@ pub(super) const NOUN: Noun = Noun {
             arguments: check::explain_arguments,
             run: |context, matches| Box::pin(check::explain(context, matches)),
         },
+        Verb {
+            name: "trace",
+            alias: None,
+            about: "Where the end of a run, or one step of it, came from, and what it led to",
+            examples: "  affiant run trace @last\n  affiant run trace 7XK4QZ --step 3 --depth 4",
+            arguments: check::trace_arguments,
+            run: |context, matches| Box::pin(check::traced(context, matches)),
+        },
     ],
 };
 
