@@ -98,6 +98,24 @@ async function call(key, input) {
   return answer.json();
 }
 
+/** A provider of models that says one thing after the other: functions of everything that was said before. */
+async function model(turns) {
+  const provider = http.createServer(async (request, response) => {
+    let body = "";
+    for await (const piece of request) body += piece;
+    if (!request.url.endsWith("/api/chat")) return response.end(JSON.stringify({ models: [{ name: "small", model: "small" }] }));
+    const { messages } = JSON.parse(body);
+    const turn = turns[messages.filter((message) => message.role === "assistant").length](JSON.stringify(messages));
+    const calls = turn.tool ? { tool_calls: [{ function: { name: turn.tool, arguments: turn.arguments } }] } : {};
+    response.setHeader("content-type", "application/x-ndjson");
+    response.write(`${JSON.stringify({ model: "small", message: { role: "assistant", content: turn.text ?? "", ...calls }, done: false })}\n`);
+    response.end(`${JSON.stringify({ model: "small", message: { role: "assistant", content: "" }, done: true, done_reason: "stop", prompt_eval_count: 10, eval_count: 5 })}\n`);
+  });
+  provider.listen(0, "127.0.0.1");
+  await once(provider, "listening");
+  return { url: `http://127.0.0.1:${provider.address().port}`, close: () => provider.close() };
+}
+
 async function until(what, ask) {
   for (let tries = 0; tries < 600; tries += 1) {
     const found = await ask();
@@ -144,7 +162,9 @@ const go = (page, path) => page.goto(`${base}/studio${path}`);
 /** Every page that links lead to, one of each sort. */
 async function crawl(page, most = 120) {
   const [open, seen, found] = [["/studio/runs", "/studio/approvals?status=all", "/studio/agents", "/studio/sign-in", "/studio/go/nothing"], new Set(), new Map()];
-  const sort = (path) => path.replace(/[?#].*/, "").replace(/(run|apr|art|ctx)_[0-9A-Z]+/g, "$1_").replace(/agents\/[^/]+/, "agents/x");
+  // Graphs of a step and of a line are pages of their own, and so is an artifact with numbered lines.
+  const about = (path) => (/[?&](focus=(step|artifact)|as=text)/.exec(path) ?? [""])[0] + (/focus=artifact:[^:]+:/.test(path) ? ":" : "");
+  const sort = (path) => about(path) + path.replace(/[?#].*/, "").replace(/(run|apr|art|ctx)_[0-9A-Z]+/g, "$1_").replace(/agents\/[^/]+/, "agents/x");
   while (open.length > 0 && found.size < most) {
     const path = open.shift();
     if (seen.has(sort(path)) && !path.includes("step=")) continue;
@@ -157,7 +177,7 @@ async function crawl(page, most = 120) {
     if (!media.startsWith("text/html") || !path.startsWith("/studio")) continue;
     found.set(path, await answer.text());
     await page.goto(base + path);
-    const links = await page.$$eval("a[href]", (all) => all.map((a) => [a.getAttribute("href"), a.href]));
+    const links = await page.$$eval("a[href]", (all) => all.map((a) => [a.getAttribute("href"), new URL(a.getAttribute("href"), location.href).href]));
     for (const [written, link] of links) {
       const url = new URL(link);
       assert(url.origin === base || written === null || ["http:", "https:", "mailto:"].includes(url.protocol), `${path} links to ${link}`);
@@ -177,6 +197,11 @@ async function setUp() {
   await writeFile(join(project, "agents/hostile-1.0.0.yaml"), AGENT);
   await writeFile(join(project, "affiant.toml"), `[[server.workspaces]]\npath = "."\nwrite = true\n`);
   await serve();
+  const git = (...args) => execFileSync("git", ["-c", "user.name=Ana", "-c", "user.email=ana@example.com", ...args], { cwd: project });
+  git("init", "-q");
+  for (const subject of ["fix: crash at the end of the month", "feat: allow an empty cart"]) git("commit", "-q", "--allow-empty", "-m", subject);
+  made.notes = start("release-notes", { repository: project, write: false });
+  await ended(made.notes);
   made.done = start("echo", { steps: 3 });
   made.hostile = start("hostile", { value: HOSTILE });
   made.long = start("echo", { steps: 2000 });
@@ -238,6 +263,56 @@ const checks = {
     assert((await page.content()).length < 400_000, `${(await page.content()).length} characters`);
     assert(await page.getByText("Step 0").isVisible());
     await context.close();
+  },
+
+  async "a line of an artifact leads to the commit that it names, the rule that kept it and the step that drew it up"() {
+    const { context, page } = await visitor({ javaScriptEnabled: false });
+    await go(page, `/runs/${made.notes}/artifacts`);
+    await page.getByRole("link", { name: /As it is written/ }).click();
+    await page.locator(".lines li", { hasText: "allow an empty cart" }).getByRole("link").click();
+    await page.waitForURL(/graph\?focus=artifact:art_[0-9A-Z]+:\d+$/);
+    const tree = page.locator(".tree").first();
+    for (const name of [/^rule keep$/, /draft NOTES\.md/, /^item history of the snapshot/, /feat: allow an empty cart, at \/commits\/0/, /^prompt and input/]) {
+      assert(await tree.getByRole("link", { name }).first().isVisible(), `${name}`);
+    }
+    for (const kind of ["document", "step", "decision", "person", "input"]) {
+      assert((await page.locator(`svg.provenance a.${kind}`).count()) > 0, kind);
+    }
+    assert((await page.locator("svg.provenance path.edge.words").count()) > 1);
+    assert(await page.getByText("the whole line").isVisible());
+    await page.getByRole("link", { name: "What did the model see?" }).click();
+    assert(await page.getByText("none saw anything").isVisible());
+    await page.getByRole("link", { name: "Why did this happen?" }).click();
+    await page.locator("svg.provenance a.step", { hasText: "draft NOTES.md" }).click();
+    await page.waitForURL(/focus=step:\d+$/);
+    assert(await page.getByText("What it led to").isVisible());
+    await context.close();
+  },
+
+  async "a line that a model wrote leads to its call, and to what the call was shown"() {
+    const provider = await model([
+      (messages) => ({ tool: "fs_read", arguments: { root: project, path: "affiant.toml" } }),
+      (messages) => {
+        const [, commit] = /short\W+([0-9a-f]{7,})/.exec(messages);
+        return { tool: "keep_artifact", arguments: { name: "NOTES.md", kind: "file", content: `## Notes\n\n- Carts may be empty (${commit})\n`, cites: [commit] } };
+      },
+      () => ({ text: '{"summary": "Carts.", "written": false}' }),
+    ]);
+    cli("provider", "connect", "local", "--kind", "ollama", "--base-url", provider.url, "--no-check");
+    const run = start("release-notes-model", { repository: project, model: "local/small", write: false });
+    await ended(run);
+    const [artifact] = cli("artifact", "list", run).items;
+    const { context, page } = await visitor();
+    await go(page, `/runs/${run}/graph?focus=artifact:${artifact.artifactId}:3`);
+    assert((await page.locator("svg.provenance a.model").count()) === 2);
+    const tree = page.locator(".tree").first();
+    assert(await tree.getByRole("link", { name: /^model call, step 3/ }).isVisible());
+    assert(await tree.getByRole("link", { name: /^step 2, fs\.read/ }).isVisible());
+    const saw = page.locator("aside details").first();
+    assert(await saw.getByText("history: whole").isVisible());
+    assert(await saw.getByText("fs.read@1.0.0: whole").isVisible());
+    await context.close();
+    provider.close();
   },
 
   async "no form is taken from another site, without its token, or under another host's name"() {
@@ -346,7 +421,7 @@ const checks = {
     await page.keyboard.press("j");
     await page.keyboard.press("o");
     await page.waitForURL(/studio\/runs\/run_/);
-    await page.keyboard.press("5");
+    await page.keyboard.press("6");
     await page.waitForURL(/\/audit$/);
     await page.keyboard.press("g");
     await page.keyboard.press("a");

@@ -11,10 +11,12 @@ mod ask;
 mod change;
 mod compare;
 mod context;
+mod drawing;
 mod events;
 mod find;
 mod fork;
 mod format;
+mod graph;
 mod live;
 mod look;
 pub(crate) mod markdown;
@@ -74,6 +76,7 @@ pub fn router(gateway: Arc<Gateway>, services: Services) -> Router {
         .route("/runs/{run}/fork", get(fork::form).post(fork::start))
         .route("/compare", get(compare::page))
         .route("/runs/{run}/context", get(context::page))
+        .route("/runs/{run}/graph", get(graph::page))
         .route("/runs/{run}/artifacts", get(artifacts::list))
         .route("/runs/{run}/artifacts/{artifact}", get(artifacts::one))
         .route("/runs/{run}/artifacts/{artifact}/content", get(artifacts::bytes))

@@ -1,5 +1,5 @@
-//! Which of a line's words stand in another text, word for word. That two texts hold the same words is no proof that one
-//! came from the other; whoever says so says it with that.
+//! Which of a line's words stand in another text, word for word. That two texts hold the same words is no proof that
+//! one came from the other; whoever says so says it with that.
 
 use serde_json::Value;
 

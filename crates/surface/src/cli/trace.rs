@@ -1,4 +1,4 @@
-//! Where things came from: `affiant artifact trace`, `affiant run trace`, and what `affiant run explain` adds of models.
+//! Where things came from: `affiant artifact trace`, `affiant run trace`, and what `affiant run explain` says of models.
 
 use clap::{Arg, ArgMatches, Command};
 use serde_json::{Map, Value, json};

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{pretty::pretty, yaml};
 use crate::{
-    assets,
+    assets, lineage,
     render::schema::each,
     rest::query,
     studio::{markdown, words},
@@ -52,6 +52,7 @@ fn environment(sources: &[(&'static str, &'static str)], undefined: UndefinedBeh
     templates.add_filter("sign", |status: &str| words::state(status).1);
     templates.add_filter("tail", words::tail);
     templates.add_filter("took", units::took);
+    templates.add_filter("shown", lineage::shown);
     templates.add_filter("size", units::size);
     templates.add_filter("exact", |text: &str| {
         let mut html = String::with_capacity(text.len() + 16);
@@ -89,7 +90,7 @@ const PAGES: &[(&str, &str)] = sources! {
     "studio/runs.html" "studio/run.html" "studio/approvals.html" "studio/approval.html" "studio/agents.html"
     "studio/agent.html" "studio/start.html" "studio/field.html" "studio/person.html" "studio/fork.html"
     "studio/compare.html" "studio/events.html" "studio/artifacts.html" "studio/context.html"
-    "studio/run.audit.html" "studio/audit.html" "studio/settings.html" "studio/metrics.html"
+    "studio/run.audit.html" "studio/audit.html" "studio/settings.html" "studio/metrics.html" "studio/graph.html"
 };
 
 /// A template for HTML. `facts` are its variables. Tables name their roles, because on a narrow page their cells are

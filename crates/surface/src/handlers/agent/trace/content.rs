@@ -68,7 +68,8 @@ pub(super) async fn source(services: &Services, record: &Record, graph: &Graph, 
         }
         Id::Input => sealed(record, record.events.first(), &["/input", "/prompt"], has),
         Id::Answer(_) => {
-            let heard = |event: &&Event| matches!(&event.body, Body::InputReceived(it) if id.to_string() == format!("answer:{}", it.name));
+            let mine = |name: &str| *id == Id::Answer(name.to_owned());
+            let heard = |event: &&Event| matches!(&event.body, Body::InputReceived(it) if mine(&it.name));
             sealed(record, record.events.iter().rev().find(heard), &["/answer"], has)
         }
         _ => Has::Nothing,

@@ -211,8 +211,8 @@ impl Looked {
         }
         let mut quoting = self.row.quotes.iter().map(|quote| quote.node.as_str());
         if !self.row.quotes.is_empty() && quoting.all(|node| talks.is_call(node)) {
-            let text = "Words of this line stand in what a model answered and in nothing that was looked through and that it \
-                        was given.";
+            let text = "Words of this line stand in what a model answered, and in nothing that it was given as far as that \
+                        was looked through.";
             say(None, text.into());
         }
         if self.row.quotes.is_empty() && self.row.cites.iter().all(|cite| cite.found.is_empty()) {

@@ -248,29 +248,9 @@ pub(super) fn gaps(
                     what their text reads.";
         say(None, text.to_owned());
     }
-    for (id, _) in near.nodes.iter().filter(|(_, far)| **far <= 0) {
-        let node = graph.nodes.get(id);
-        let operation = node.and_then(|node| node.operation.as_deref()).unwrap_or_default();
-        match id {
-            Id::Step(step) if node.is_some_and(|node| node.kind == Kind::Model) => {
-                if line.is_some() {
-                    say(
-                        Some(id.to_string()),
-                        format!(
-                            "What the model of step {step} was shown and what it answered is recorded; which of it the answer rests on is not."
-                        ),
-                    );
-                }
-            }
-            Id::Step(step) if line.is_some() && uses(graph, id) && result_of(&record.events, *step).is_some() => {
-                say(
-                    Some(id.to_string()),
-                    format!(
-                        "Nothing recorded which part of what step {step} ({operation}) was given became which part of its result."
-                    ),
-                );
-            }
-            _ => (),
+    for (id, _) in near.nodes.iter().filter(|(_, far)| line.is_some() && **far <= 0) {
+        if let Some(text) = inside(record, graph, id) {
+            say(Some(id.to_string()), text);
         }
     }
     for context in contexts.iter().filter(|context| !context.readable) {
@@ -283,6 +263,19 @@ pub(super) fn gaps(
     gaps.sort_by(|one, other| one.node.cmp(&other.node));
     gaps.dedup_by(|one, other| one.text == other.text);
     gaps
+}
+
+/// What nobody recorded of the inside of a step.
+fn inside(record: &Record, graph: &Graph, id: &Id) -> Option<String> {
+    let (Id::Step(step), Some(node)) = (id, graph.nodes.get(id)) else { return None };
+    if node.kind == Kind::Model {
+        let known = format!("What the model of step {step} was shown and what it answered is recorded");
+        return Some(format!("{known}; which of it the answer rests on is not."));
+    }
+    let tool = node.operation.as_deref().unwrap_or_default();
+    let gave = uses(graph, id) && result_of(&record.events, *step).is_some();
+    let what = format!("Nothing recorded which part of what step {step} ({tool}) was given");
+    gave.then(|| format!("{what} became which part of its result."))
 }
 
 /// Whether a step's decision took something in that the record names.
