@@ -151,7 +151,8 @@ pub fn stands_alone(text: &str, what: &str) -> Option<usize> {
     let (first, last) = (what.starts_with(word), what.ends_with(word));
     let alone = |at: &usize| {
         let (before, after) = (&text[..*at], &text[*at + what.len()..]);
-        !(first && before.ends_with(word)) && !(last && after.starts_with(word))
+        let longer = (first && before.ends_with(word)) || (last && after.starts_with(word));
+        !longer
     };
     text.match_indices(what).map(|(at, _)| at).filter(|_| !what.is_empty()).find(alone)
 }
