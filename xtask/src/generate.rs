@@ -1,13 +1,14 @@
-//! `surfaces/` and `contracts.lock`, rendered by the product itself.
+//! `surfaces/` and `contracts.lock`, rendered by the product itself, and the figures of the README.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Result, bail};
 
-use crate::sh;
+use crate::{figures, sh};
 
 /// Renders everything; with `check`, only says what is stale and fails.
 pub(crate) fn run(check: bool) -> Result<()> {
+    figures::run(check)?;
     let affiant = sh::affiant()?;
     let fresh = sh::target().join("surfaces");
     if fresh.exists() {

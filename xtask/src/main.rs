@@ -9,6 +9,7 @@ mod bench;
 mod canaries;
 mod crash;
 mod erasure;
+mod figures;
 mod fuzz;
 mod generate;
 mod http;
@@ -31,7 +32,7 @@ const USAGE: &str = "\
 cargo xtask TASK
 
   test [--only NAME]     everything CI runs: format, lints, tests, rendered files, judges, crash harness
-  generate [--check]     render surfaces/ from the contracts; with --check, fail when they are stale
+  generate [--check]     render surfaces/ from the contracts and the README's figures; with --check, fail when they are stale
   crash [--kills N] [--program FILE]
                          kill the real server N times under load and account for every run and effect;
                          with --model, while its runs talk to a model, and account for every call
