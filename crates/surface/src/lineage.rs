@@ -163,7 +163,7 @@ pub(crate) fn shown(extent: &str) -> &'static str {
         "cut" => "its beginning",
         "named" => "its name alone",
         "left_out" => "left out",
-        _ => "how much is sealed",
+        _ => "how much, if any, cannot be seen",
     }
 }
 
