@@ -5,13 +5,13 @@
 // FOLDER is an empty folder for the server's data. CHROMIUM names the browser, /usr/bin/chromium unless said otherwise.
 // Every check is a function below; each starts from the pages of one server with a few runs. Exits 1 when one fails.
 import assert from "node:assert/strict";
-import { spawn, execFileSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { readFile, mkdir, writeFile } from "node:fs/promises";
 import http from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { Server, launch, until } from "./server.mjs";
 
 const [folder, ...only] = process.argv.slice(2);
 const affiant = process.env.AFFIANT;
@@ -19,12 +19,13 @@ if (!folder || !affiant) {
   console.error("usage: AFFIANT=BINARY node check.mjs FOLDER [CHECK…]");
   process.exit(2);
 }
+const budgets = JSON.parse(await readFile(new URL("budgets.json", import.meta.url), "utf8"));
 
 // ---------------------------------------------------------------------------------------------------------------
-// The server
+// What runs on the server
 
-const project = join(folder, "project");
-const data = join(folder, "data");
+const server = new Server(affiant, folder);
+const { project } = server;
 const HOSTILE = [
   "<img src=//evil.example/x onerror=alert(1)><script>alert(2)</script>",
   "javascript:alert(3)",
@@ -56,47 +57,93 @@ planner:
     - { id: done, then: { finish: { said: '\${input.value}' } } }
 `;
 
-let server;
-let base;
+// An agent that needs a person in all other ways: for an answer, for the end of a step that nobody saw, for more money.
+const NEEDY = `kind: agent
+key: needy
+version: 1.0.0
+title: Agent that needs a person
+description: Asks, loses the end of a step, and goes beyond its budget.
+goal: Have something to show on the pages for people.
+context: A check.
+domain: check
+owners: [checks]
+tags: []
+stability: experimental
+input: { type: object, additionalProperties: false, properties: { how: { type: string, enum: [ask, lose, spend] } } }
+tools: [{ operation: tool.echo@1.0.0 }, { operation: check.slow@1.0.0, approval: never }]
+planner:
+  kind: rules
+  rules:
+    - { id: ask, when: 'input.how == "ask" && !has(answers.go)', then: { ask: { question: "May I go on? ${"<b>now</b>"}", as: go, schema: { type: object, additionalProperties: false, required: [why], properties: { why: { type: string, minLength: 3 } } } } } }
+    - { id: lose, when: 'input.how == "lose" && !has(steps.slow)', then: { call: { tool: check.slow@1.0.0, as: slow, with: {} } } }
+    - { id: spend, when: 'input.how == "spend" && count < 5', then: { call: { tool: tool.echo@1.0.0, with: { value: 1 } } } }
+    - { id: done, then: { finish: {} } }
+`;
+// A tool whose end a killed server does not see, and that cannot be called twice.
+const SLOW = `kind: command
+key: check.slow
+version: 1.0.0
+title: Takes its time
+description: Waits for a minute.
+goal: Be under way when the server is killed.
+context: A check.
+domain: check
+owners: [checks]
+tags: []
+stability: experimental
+capability: check.tools@1.0.0
+input: { type: object, additionalProperties: false }
+output: { type: object, additionalProperties: false }
+errors: [binding-failed]
+policy: { auth: user }
+hints: { readOnly: false, destructive: false, idempotent: false }
+idempotency: keyed
+examples: [{ title: Wait, input: {}, output: {} }]
+binding: { kind: command, argv: [sleep, "60"] }
+`;
+const TOOLS = `kind: capability
+key: check.tools
+version: 1.0.0
+title: Tools of the checks
+description: Provides what the checks call.
+goal: Have tools that misbehave.
+context: A check.
+domain: check
+owners: [checks]
+tags: []
+stability: experimental
+capabilityKind: integration
+provides: [check.slow@1.0.0, check.loud@1.0.0]
+`;
 
-async function serve() {
-  const listen = base?.replace("http://", "") ?? "127.0.0.1:0";
-  server = spawn(affiant, ["server", "serve", "--data-dir", data, "--listen", listen], { cwd: project, stdio: ["ignore", "pipe", "inherit"] });
-  for await (const line of server.stdout) {
-    const found = /listening on (http:\S+)/.exec(String(line));
-    if (found) {
-      base = found[1];
-      break;
-    }
-  }
-  assert(base, "the server did not start");
-}
-
-async function kill(signal) {
-  server.kill(signal);
-  await once(server, "exit");
-}
-
-/** The command line, as JSON. */
-function cli(...args) {
-  const said = execFileSync(affiant, [...args, "--data-dir", data, "--no-input", "-o", "json"], { cwd: project, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
-  return said ? JSON.parse(said) : {};
-}
-
-function start(agent, input, ...more) {
-  return cli("run", "start", agent, "--input-json", JSON.stringify(input), ...more).runId;
-}
-
-/** The API, as any client calls it. */
-async function call(key, input) {
-  const token = (await readFile(join(data, "owner.key"), "utf8")).trim();
-  const answer = await fetch(`${base}/${key.replaceAll(".", "/")}/v1`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    body: JSON.stringify(input),
-  });
-  return answer.json();
-}
+// An agent whose input, tools and files are as large as they may be.
+const LARGE = `kind: agent
+key: large
+version: 1.0.0
+title: Agent with much to say
+description: Passes on whatever it is given, however long.
+goal: Have pages with more on them than anybody reads.
+context: A check.
+domain: check
+owners: [checks]
+tags: []
+stability: experimental
+input: { type: object, additionalProperties: false, properties: { value: {} } }
+tools: [{ operation: tool.echo@1.0.0 }, { operation: check.loud@1.0.0, approval: never }, { operation: git.log@1.0.0 }]
+planner:
+  kind: rules
+  rules:
+    - { id: say, when: '!has(steps.said)', then: { call: { tool: tool.echo@1.0.0, as: said, with: { value: '${"${input.value}"}' } } } }
+    - { id: hear, when: '!has(steps.heard)', then: { call: { tool: check.loud@1.0.0, as: heard, with: {} } } }
+    - { id: read, when: '!has(steps.read)', then: { call: { tool: git.log@1.0.0, as: read, with: { root: '${join(project, "history")}' } } } }
+    - { id: text, when: '!("line.txt" in artifacts)', then: { artifact: { name: line.txt, kind: file, mediaType: text/plain, content: '${"${steps.heard.result.line}"}' } } }
+    - { id: prose, when: '!("line.md" in artifacts)', then: { artifact: { name: line.md, kind: report, mediaType: text/markdown, content: '${"${steps.heard.result.list}"}' } } }
+    - { id: diff, when: '!("line.diff" in artifacts)', then: { artifact: { name: line.diff, kind: diff, mediaType: text/x-diff, content: '${"${steps.heard.result.list}"}' } } }
+    - { id: done, then: { finish: { said: '${"${input.value[0]}"}' } } }
+`;
+const LOUD = SLOW.replace("check.slow", "check.loud").replace("Waits for a minute", "Says more than anybody reads").replace("output: { type: object, additionalProperties: false }", "output: { type: object, additionalProperties: false, properties: { line: { type: string }, list: { type: string } } }")
+  .replace("readOnly: false", "readOnly: true").replace("idempotent: false", "idempotent: true").replace('[sleep, "60"]', `[cat, ${JSON.stringify(join(project, "loud.json"))}]`);
+const MEGABYTES = 1_000_000;
 
 /** A provider of models that says one thing after the other: functions of everything that was said before. */
 async function model(turns) {
@@ -116,26 +163,10 @@ async function model(turns) {
   return { url: `http://127.0.0.1:${provider.address().port}`, close: () => provider.close() };
 }
 
-async function until(what, ask) {
-  for (let tries = 0; tries < 600; tries += 1) {
-    const found = await ask();
-    if (found) return found;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`waited for nothing: ${what}`);
-}
-
-const status = (run) => cli("run", "get", run).status;
-const ended = (run) => until(`${run} to end`, () => ["completed", "failed", "cancelled"].includes(status(run)));
-const waits = (run) => until(`${run} to wait`, () => status(run) === "waiting");
-
 // ---------------------------------------------------------------------------------------------------------------
 // The browser
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
+const browser = await launch();
 const outside = [];
 
 /** A browser that is signed in; whatever it asks of anybody else, and whatever it complains of, is noted. */
@@ -143,7 +174,7 @@ async function visitor(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   context.on("request", (request) => {
     const url = request.url();
-    if (!url.startsWith(base) && !url.startsWith("data:") && !url.startsWith("about:")) outside.push(url);
+    if (!url.startsWith(server.base) && !url.startsWith("data:") && !url.startsWith("about:")) outside.push(url);
   });
   context.on("page", (page) => {
     page.on("dialog", (dialog) => {
@@ -153,39 +184,76 @@ async function visitor(options = {}) {
     page.on("pageerror", (error) => outside.push(`script error: ${error.message}`));
   });
   const page = await context.newPage();
-  await page.goto(cli("session", "open", "--print").url);
+  await page.goto(await server.door());
   return { context, page };
 }
 
-const go = (page, path) => page.goto(`${base}/studio${path}`);
+const go = (page, path) => page.goto(`${server.base}/studio${path}`);
 
-/** Every page that links lead to, one of each sort. */
-async function crawl(page, most = 120) {
-  const [open, seen, found] = [["/studio/runs", "/studio/approvals?status=all", "/studio/agents", "/studio/sign-in", "/studio/go/nothing"], new Set(), new Map()];
+/** Every page that links lead to, one of each sort, seen once: what it says, what it links to, what it would send, and what
+ *  axe finds on it in all colours and widths. */
+async function toured() {
+  // The pages' own policy forbids scripts of others, and axe is one. So whatever a page holds of others' runs here.
+  const { context, page } = await visitor({ bypassCSP: true });
+  const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+  const [open, seen, found] = [["/studio/runs", "/studio/approvals?status=all", "/studio/agents", "/studio/sign-in", "/studio/go/nothing", ...made.pages], new Set(), new Map()];
   // Graphs of a step and of a line are pages of their own, and so is an artifact with numbered lines.
   const about = (path) => (/[?&](focus=(step|artifact)|as=text)/.exec(path) ?? [""])[0] + (/focus=artifact:[^:]+:/.test(path) ? ":" : "");
-  const sort = (path) => about(path) + path.replace(/[?#].*/, "").replace(/(run|apr|art|ctx)_[0-9A-Z]+/g, "$1_").replace(/agents\/[^/]+/, "agents/x");
-  while (open.length > 0 && found.size < most) {
+  const sort = (path) => about(path) + path.replace(/\?step=.*/, " step").replace(/[?#].*/, "").replace(/(run|apr|art|ctx)_[0-9A-Z]+/g, "$1_").replace(/agents\/[^/]+/, "agents/x");
+  while (open.length > 0) {
     const path = open.shift();
-    if (seen.has(sort(path)) && !path.includes("step=")) continue;
-    if (path.includes("step=") && seen.has(`${sort(path)} step`)) continue;
-    seen.add(path.includes("step=") ? `${sort(path)} step` : sort(path));
-    const answer = await page.context().request.get(base + path, { maxRedirects: 5 });
-    const media = answer.headers()["content-type"] ?? "";
-    const missing = path.includes("/go/nothing");
-    assert(missing ? answer.status() === 404 : answer.ok(), `${path} is linked to and answers ${answer.status()}`);
-    if (!media.startsWith("text/html") || !path.startsWith("/studio")) continue;
-    found.set(path, await answer.text());
-    await page.goto(base + path);
+    if (seen.has(path) || (seen.has(sort(path)) && !made.pages.includes(path))) continue;
+    seen.add(path).add(sort(path));
+    if (!path.startsWith("/studio") || /\.(jsonl?|csv)(\?|$)|\/content$/.test(path)) {
+      const answer = await context.request.get(server.base + path);
+      assert(answer.ok() || path.includes("/go/nothing"), `${path} is linked to and answers ${answer.status()}`);
+      continue;
+    }
+    const answer = await page.goto(server.base + path);
+    assert(path.includes("/go/nothing") ? answer.status() === 404 : answer.ok(), `${path} is linked to and answers ${answer.status()}`);
     const links = await page.$$eval("a[href]", (all) => all.map((a) => [a.getAttribute("href"), new URL(a.getAttribute("href"), location.href).href]));
     for (const [written, link] of links) {
       const url = new URL(link);
-      assert(url.origin === base || written === null || ["http:", "https:", "mailto:"].includes(url.protocol), `${path} links to ${link}`);
-      if (url.origin === base && url.pathname.startsWith("/studio/")) open.push(url.pathname + url.search);
+      assert(url.origin === server.base || written === null || ["http:", "https:", "mailto:"].includes(url.protocol), `${path} links to ${link}`);
+      if (url.origin === server.base && url.pathname.startsWith("/studio/")) open.push(url.pathname + url.search);
     }
+    found.set(path, {
+      text: await answer.text(), policy: answer.headers()["content-security-policy"],
+      forms: await page.$$eval('form[method="post"]', (all) => all.map((form) => form.getAttribute("action"))),
+      findings: await looked(page, axe),
+    });
   }
+  await context.close();
   return found;
 }
+
+/** What axe finds on a page, light and dark, wide and narrow. Colours are all that a colour scheme changes. */
+async function looked(page, axe) {
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+  const findings = [];
+  await page.evaluate(() => document.querySelectorAll("main details").forEach((details) => (details.open = true)));
+  await page.evaluate(axe);
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      const runOnly = colorScheme === "light" ? { type: "tag", values: tags } : { type: "rule", values: ["color-contrast", "link-in-text-block"] };
+      const { violations } = await page.evaluate((runOnly) => axe.run({ runOnly }), runOnly);
+      for (const { id, nodes } of violations) findings.push(`${colorScheme}, ${width} px: ${id}: ${nodes[0].html.slice(0, 200)}`);
+    }
+    const wide = await page.evaluate(() => {
+      if (document.documentElement.scrollWidth <= window.innerWidth) return [];
+      const beyond = [...document.querySelectorAll("main *")].filter((element) => element.getBoundingClientRect().right > window.innerWidth && !element.closest(".scroll"));
+      return beyond.slice(0, 2).map((element) => element.outerHTML.slice(0, 120));
+    });
+    if (wide.length > 0) findings.push(`${width} px: wider than the window: ${wide.join(" … ")}`);
+  }
+  await page.setViewportSize({ width: 1280, height: 900 });
+  return findings;
+}
+
+let tour;
+const pages = () => (tour ??= toured());
 
 // ---------------------------------------------------------------------------------------------------------------
 // The checks
@@ -194,75 +262,79 @@ const made = {};
 
 async function setUp() {
   await mkdir(join(project, "agents"), { recursive: true });
-  await writeFile(join(project, "agents/hostile-1.0.0.yaml"), AGENT);
-  await writeFile(join(project, "affiant.toml"), `[[server.workspaces]]\npath = "."\nwrite = true\n`);
-  await serve();
+  await mkdir(join(project, "contracts"), { recursive: true });
+  const files = { "agents/hostile-1.0.0.yaml": AGENT, "agents/needy-1.0.0.yaml": NEEDY, "contracts/check.slow-1.0.0.yaml": SLOW, "contracts/check.tools-1.0.0.yaml": TOOLS, "agents/large-1.0.0.yaml": LARGE, "contracts/check.loud-1.0.0.yaml": LOUD };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(project, name), text);
+  await writeFile(join(project, "affiant.toml"), `contracts = ["agents", "contracts"]\n[server]\nbody_limit = 16777216\n[[server.workspaces]]\npath = "."\nwrite = true\n`);
+  await server.start();
   const git = (...args) => execFileSync("git", ["-c", "user.name=Ana", "-c", "user.email=ana@example.com", ...args], { cwd: project });
   git("init", "-q");
   for (const subject of ["fix: crash at the end of the month", "feat: allow an empty cart"]) git("commit", "-q", "--allow-empty", "-m", subject);
-  made.notes = start("release-notes", { repository: project, write: false });
-  await ended(made.notes);
-  made.done = start("echo", { steps: 3 });
-  made.hostile = start("hostile", { value: HOSTILE });
-  made.long = start("echo", { steps: 2000 });
-  await ended(made.done);
-  await waits(made.hostile);
-  await ended(made.long);
-  made.approval = cli("approval", "list").items[0].approvalId;
+  made.notes = await server.run("release-notes", { repository: project, write: false });
+  // A step whose end nobody sees: the server is killed while it is under way.
+  made.lost = await server.run("needy", { how: "lose" });
+  await until("the step to begin", async () => (await server.ask("agent.audit", { runId: made.lost })).steps[0]?.status === "in_flight");
+  await server.kill("SIGKILL");
+  await server.start();
+  made.asks = await server.run("needy", { how: "ask" });
+  made.spent = await server.run("needy", { how: "spend" }, { budget: { steps: 3 } });
+  made.done = await server.run("echo", { steps: 3 });
+  made.hostile = await server.run("hostile", { value: HOSTILE });
+  made.long = await server.run("echo", { steps: 2000 });
+  await Promise.all([server.ended(made.notes), server.waits(made.lost), server.waits(made.asks), server.ended(made.spent), server.ended(made.done), server.waits(made.hostile), server.ended(made.long)]);
+  made.approval = (await server.ask("agent.approvals.list", { runId: made.hostile })).approvals[0].approvalId;
+  made.pages = [`/studio/runs/${made.asks}/answer`, `/studio/runs/${made.lost}/resolve`, `/studio/runs/${made.spent}/retry`, `/studio/runs/${made.long}`];
 }
 
 const checks = {
   async "axe finds nothing on any page, light and dark, wide and narrow"() {
-    const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-    const first = await visitor();
-    const paths = [...(await crawl(first.page)).keys()];
-    await first.context.close();
-    const findings = [];
-    for (const colorScheme of ["light", "dark"]) {
-      for (const width of [1280, 390]) {
-        // The pages' own policy forbids scripts of others, and axe is one.
-        const { context, page } = await visitor({ colorScheme, viewport: { width, height: 900 }, bypassCSP: true });
-        for (const path of paths) {
-          await page.goto(base + path);
-          await page.evaluate(() => document.querySelectorAll("main details").forEach((details) => (details.open = true)));
-          await page.evaluate(axe);
-          const { violations } = await page.evaluate((values) => axe.run({ runOnly: { type: "tag", values } }), tags);
-          for (const { id, nodes } of violations) findings.push(`${path} (${colorScheme}, ${width} px): ${id}: ${nodes[0].html.slice(0, 200)}`);
-          const wide = await page.evaluate(() => {
-            if (document.documentElement.scrollWidth <= window.innerWidth) return [];
-            const beyond = [...document.querySelectorAll("main *")].filter((element) => element.getBoundingClientRect().right > window.innerWidth && !element.closest(".scroll"));
-            return beyond.slice(0, 2).map((element) => element.outerHTML.slice(0, 120));
-          });
-          if (wide.length > 0) findings.push(`${path} (${width} px) is wider than the window: ${wide.join(" … ")}`);
-        }
-        await context.close();
-      }
-    }
-    console.log(`     ${paths.length} pages`);
-    assert.deepEqual(findings, []);
+    const all = [...await pages()];
+    assert(all.length >= 18, `only ${all.length} pages were found`);
+    console.log(`     ${all.length} pages`);
+    assert.deepEqual(all.flatMap(([path, { findings }]) => findings.map((finding) => `${path} (${finding})`)), []);
   },
 
   async "what somebody else wrote is text: no script runs, nothing is asked of another site, pages stay usable"() {
-    const { context, page } = await visitor();
-    outside.length = 0;
-    for (const [path, text] of await crawl(page)) {
+    for (const [path, { text, policy }] of await pages()) {
       assert(!text.includes("<script>alert") && !text.includes("<img src=//") && !text.includes("<svg/onload"), path);
       assert(!/[\u202A-\u202E\u2066-\u2069\u200B\u0007\u001B]/.test(text.replace(/<textarea[\s\S]*?<\/textarea>|value="[^"]*"/g, "")), `${path} holds hidden characters`);
+      assert(policy.startsWith("default-src 'none'; script-src 'self';"), `${path}: ${policy}`);
     }
+    const { context, page } = await visitor();
     await go(page, `/approvals/${made.approval}`);
     assert(await page.getByText("⟦U+202E⟧").first().isVisible());
     await context.close();
     assert.deepEqual(outside, []);
   },
 
-  async "a line of 5 MB and a document of 10 MB are shown in part and break nothing"() {
+  async "a line of 5 MB and a document of 10 MB are shown in part, with a way to the whole, and every page opens"() {
+    const line = HOSTILE + "x".repeat(5 * MEGABYTES);
+    await writeFile(join(project, "loud.json"), JSON.stringify({ line, list: `+ ${HOSTILE}\n- a\n`.repeat(20_000) }));
+    execFileSync("git", ["init", "--quiet", join(project, "history")]);
+    const git = ["-c", "user.name=A", "-c", "user.email=a@example.com", "-C", join(project, "history")];
+    execFileSync("git", [...git, "commit", "--quiet", "--allow-empty", "--file=-"], { input: line });
+    const value = Array.from({ length: 4000 }, (_, at) => ({ at, text: HOSTILE.repeat(12) }));
+    assert(JSON.stringify(value).length > 9 * MEGABYTES);
+    const run = await server.run("large", { value }, { prompt: line, metadata: { label: HOSTILE } });
+    await server.ended(run);
     const { context, page } = await visitor();
-    const big = await call("agent.run", { agentKey: "echo", input: { steps: 1, value: "x".repeat(900_000) }, mode: "wait" });
-    await go(page, `/runs/${big.runId}?step=0`);
-    assert((await page.content()).length < 400_000, `${(await page.content()).length} characters`);
-    assert(await page.getByText("Step 0").isVisible());
+    const audit = await server.ask("agent.audit", { runId: run });
+    assert.deepEqual([audit.status, audit.steps.length, audit.outputs.length], ["completed", 3, 3]);
+    const paths = ["", ...audit.steps.map(({ stepNumber }) => `?step=${stepNumber}`), "/events", "/context", "/context?item=input", "/artifacts", ...audit.outputs.map(({ artifactId }) => `/artifacts/${artifactId}`), "/audit"];
+    for (const path of paths) {
+      const answer = await go(page, `/runs/${run}${path}`);
+      const [size, elements] = [(await answer.body()).length, await page.evaluate(() => document.querySelectorAll("*").length)];
+      assert(answer.ok(), `${path}: ${answer.status()}`);
+      assert(size <= budgets.hostilePageBytes && elements <= budgets.hostileElements, `${path}: ${size} bytes, ${elements} elements`);
+      assert(await page.getByRole("link", { name: "Timeline" }).isVisible());
+    }
+    // What is typed into a form has an end, and whoever goes beyond it is told so.
+    await go(page, "/agents/echo/new");
+    await page.locator('[name="/input/value"]').fill(JSON.stringify("x".repeat(1.1 * MEGABYTES)));
+    await page.getByRole("button", { name: "Start run" }).click();
+    await page.getByText("The form is larger than this server takes.").waitFor();
     await context.close();
+    assert.deepEqual(outside, []);
   },
 
   async "a line of an artifact leads to the commit that it names, the rule that kept it and the step that drew it up"() {
@@ -298,10 +370,10 @@ const checks = {
       },
       () => ({ text: '{"summary": "Carts.", "written": false}' }),
     ]);
-    cli("provider", "connect", "local", "--kind", "ollama", "--base-url", provider.url, "--no-check");
-    const run = start("release-notes-model", { repository: project, model: "local/small", write: false });
-    await ended(run);
-    const [artifact] = cli("artifact", "list", run).items;
+    await server.cli("provider", "connect", "local", "--kind", "ollama", "--base-url", provider.url, "--no-check");
+    const run = await server.run("release-notes-model", { repository: project, model: "local/small", write: false });
+    await server.ended(run);
+    const [artifact] = (await server.ask("agent.artifacts", { runId: run })).artifacts;
     const { context, page } = await visitor();
     await go(page, `/runs/${run}/graph?focus=artifact:${artifact.artifactId}:3`);
     assert((await page.locator("svg.provenance a.model").count()) === 2);
@@ -316,23 +388,19 @@ const checks = {
   },
 
   async "no form is taken from another site, without its token, or under another host's name"() {
-    const { context, page } = await visitor();
-    const forms = new Map();
-    for (const path of (await crawl(page)).keys()) {
-      await page.goto(base + path);
-      for (const action of await page.$$eval('form[method="post"]', (all) => all.map((form) => form.getAttribute("action")))) forms.set(action, path);
-    }
-    const cookies = (await context.cookies(base)).map(({ name, value }) => `${name}=${value}`).join("; ");
+    const forms = new Set([...(await pages()).values()].flatMap((page) => page.forms));
+    const { context } = await visitor();
+    const cookies = (await context.cookies(server.base)).map(({ name, value }) => `${name}=${value}`).join("; ");
     const send = (path, headers, body) => new Promise((resolve, reject) => {
-      const request = http.request(base + path, { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded", cookie: cookies, ...headers } }, (answer) => {
+      const request = http.request(server.base + path, { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded", cookie: cookies, ...headers } }, (answer) => {
         answer.resume();
         resolve(answer.statusCode);
       });
       request.on("error", reject);
       request.end(body);
     });
-    assert(forms.size >= 5, `only ${forms.size} forms were found`);
-    for (const action of forms.keys()) {
+    assert(forms.size >= 10, `only ${forms.size} forms were found`);
+    for (const action of forms) {
       if (action.startsWith("/studio/sign-in")) continue;
       assert.equal(await send(action, {}, "a=b"), 403, `${action} without a token`);
       assert.equal(await send(action, {}, "csrf=00000000000000000000000000000000"), 403, `${action} with another token`);
@@ -340,8 +408,7 @@ const checks = {
       assert.equal(await send(action, { host: "evil.example" }, "a=b"), 403, `${action} under another name`);
     }
     console.log(`     ${forms.size} forms`);
-    const run = await context.request.get(`${base}/studio/runs/${made.hostile}.json`);
-    assert.equal((await run.json()).run.status, "waiting");
+    assert.equal(await server.status(made.hostile), "waiting");
     await context.close();
   },
 
@@ -355,24 +422,23 @@ const checks = {
       });
     });
     await page.waitForSelector('[data-live][data-state="live"]');
-    const runs = [start("echo", { steps: 400 }), start("echo", { steps: 400 })];
+    const runs = [await server.run("echo", { steps: 400 }), await server.run("echo", { steps: 400 })];
     for (let round = 0; round < 3; round += 1) {
       await until("something to be told", () => page.evaluate((run) => globalThis.told[run] !== undefined, runs[0]));
-      await kill("SIGKILL");
+      await server.kill("SIGKILL");
       await page.waitForSelector('[data-live][data-state="lost"]');
-      await serve();
+      await server.start();
       await page.waitForSelector('[data-live][data-state="live"]');
     }
-    for (const run of runs) await ended(run);
+    for (const run of runs) await server.ended(run);
     for (const run of runs) {
-      const last = cli("run", "get", run);
       const told = await until("every event to be told", async () => {
         const ranges = await page.evaluate((run) => globalThis.told[run] ?? [], run);
         return (ranges.at(-1)?.[1] ?? -1) >= 800 && ranges;
       });
       assert.equal(told[0][0], 0, `${run} is not told of from its beginning`);
       for (let i = 1; i < told.length; i += 1) assert.equal(told[i][0], told[i - 1][1] + 1, `${run}: ${JSON.stringify(told.slice(i - 1, i + 1))}`);
-      assert.equal(last.status, "completed");
+      assert.equal(await server.status(run), "completed");
     }
     await context.close();
   },
@@ -391,15 +457,15 @@ const checks = {
       tabs.push(tab);
     }
     for (const tab of tabs) await tab.waitForSelector('[data-live][data-state="live"]');
-    const run = start("echo", { steps: 2 });
+    const run = await server.run("echo", { steps: 2 });
     for (const tab of tabs) await tab.waitForSelector("[data-new]:not([hidden])");
     assert.equal(opened, 0, `${opened} tabs opened a connection of their own`);
     // The tab that held the connection goes, and another takes over.
     await tabs.shift().close();
-    const next = start("echo", { steps: 2 });
+    const next = await server.run("echo", { steps: 2 });
     for (const tab of tabs) await tab.getByText("2 new: show").waitFor();
     assert.equal(opened, 1, `${opened} connections after the tab that held it went`);
-    await Promise.all([run, next].map(ended));
+    await Promise.all([run, next].map((run) => server.ended(run)));
     await context.close();
   },
 
@@ -439,18 +505,49 @@ const checks = {
     await context.close();
   },
 
-  async "a long run is a small page that scrolls to its last step"() {
+  async "a long run is a small page that scrolls to its last step, and its map leads to any step"() {
     const { context, page } = await visitor();
     await go(page, `/runs/${made.long}`);
     await page.waitForSelector("[data-window]");
-    const budgets = JSON.parse(await readFile(new URL("budgets.json", import.meta.url), "utf8"));
     const elements = await page.evaluate(() => document.querySelectorAll("*").length);
     assert(elements <= budgets.elements, `${elements} elements`);
     const sent = await page.evaluate(() => performance.getEntriesByType("navigation")[0].encodedBodySize);
     assert(sent <= budgets.pageBytes, `${sent} bytes`);
     await page.focus("[data-window]");
     await page.keyboard.press("End");
-    await page.locator('[data-window] a[href*="step=1999&"]').waitFor();
+    await page.locator('.window-row:not([hidden]) a[href*="step=1999&"]').waitFor();
+    assert.match(await page.getByRole("img", { name: /^2000 steps/ }).getAttribute("aria-label"), /^2000 steps; 2000 that may have changed something/);
+    const range = page.getByRole("slider", { name: "Go to step" });
+    await range.focus();
+    await page.keyboard.press("Home");
+    await page.locator('.window-row:not([hidden]) a[href*="step=0&"]').waitFor();
+    await page.keyboard.press("ArrowRight");
+    assert.equal(await range.getAttribute("aria-valuetext"), "step 1 of 2000");
+    const place = await range.boundingBox();
+    await page.mouse.click(place.x + place.width / 2, place.y + 20);
+    await page.locator('.window-row:not([hidden]) a[href*="step=1000&"]').waitFor();
+    await go(page, `/runs/${made.long}?from=1500`);
+    await page.locator('.window-row:not([hidden]) a[href*="step=1500&"]').waitFor();
+    await context.close();
+    const bare = await visitor({ javaScriptEnabled: false });
+    await go(bare.page, `/runs/${made.long}`);
+    await bare.page.getByRole("slider", { name: "Go to step" }).fill("1700");
+    await bare.page.getByRole("button", { name: "Go", exact: true }).click();
+    await bare.page.getByRole("row", { name: /^1700 / }).waitFor();
+    await bare.context.close();
+  },
+
+  async "a time in which nothing happened is a thin row, and steps say what they did"() {
+    const run = await server.run("hostile", { value: "a", name: "marks" });
+    await server.waits(run);
+    await new Promise((resolve) => setTimeout(resolve, 5500));
+    const [{ approvalId, actionDigest }] = (await server.ask("agent.approvals.list", { runId: run })).approvals;
+    await server.call("agent.approvals", { runId: run, approvalId, actionDigest, action: "approve" });
+    await server.ended(run);
+    const { context, page } = await visitor();
+    await go(page, `/runs/${run}`);
+    assert.match(await page.locator("tr.idle").innerText(), /^⋯ (5|6|7|8|9)\.\d s idle$/);
+    assert.deepEqual(await page.locator('[data-row="1"] .effect').allInnerTexts().then((all) => all.map((it) => it[0])), ["W", "A"]);
     await context.close();
   },
 
@@ -459,7 +556,7 @@ const checks = {
     await go(page, `/runs/${made.done}/audit`);
     await page.keyboard.press("v");
     await page.waitForSelector('[data-level="signed"]');
-    const verdict = cli("audit", "verify", made.done);
+    const verdict = await server.cli("audit", "verify", made.done);
     assert(JSON.stringify(verdict).includes("signed"), JSON.stringify(verdict));
     for (const [event, alter] of [[2, (line) => line.replace(/"mono":\d/, '"mono":9').replace(/"mono":99/, '"mono":98')], [4, (line) => line.replace(/"boot":"./, '"boot":"x')], [3, (line) => line.replace("{", "{ ")]]) {
       await page.route("**/events.jsonl", async (route) => {
@@ -476,15 +573,141 @@ const checks = {
     await context.close();
   },
 
+  async "a browser's own hashes are those of the check, whatever their length"() {
+    const { context, page } = await visitor();
+    await go(page, `/runs/${made.done}/audit`);
+    const wrong = await page.evaluate(async () => {
+      const { sha256 } = await import(document.querySelector("[data-checker]").dataset.checker);
+      const lengths = [...Array(200).keys(), 1000, 16_383, 16_384, 65_537, 5_000_000];
+      const differs = async (length) => {
+        const bytes = Uint8Array.from({ length }, (_, at) => (at * 131 + length) % 251);
+        const [own, theirs] = [sha256(bytes.subarray(0, length / 3), bytes.subarray(length / 3)), new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))];
+        return own.join() !== theirs.join();
+      };
+      return (await Promise.all(lengths.map(async (length) => [length, await differs(length)]))).filter(([, differs]) => differs);
+    });
+    assert.deepEqual(wrong, []);
+    await context.close();
+  },
+
   async "times are shown in the zone that is asked for, and it is named"() {
-    for (const [timezoneId, expected] of [["UTC", "UTC"], ["Asia/Kolkata", "Asia/Calcutta|Asia/Kolkata"], ["America/St_Johns", "America/St_Johns"]]) {
-      const { context, page } = await visitor({ timezoneId });
-      await go(page, `/runs/${made.done}?tz=local`);
-      assert.match(await page.locator("time").first().textContent(), new RegExp(expected));
-      await go(page, `/runs/${made.done}?tz=UTC`);
-      assert.match(await page.locator("time").first().textContent(), /UTC$/);
+    const at = (await server.ask("agent.status", { runId: made.done })).runs[0].submittedAt;
+    const spelled = (timeZone) => new Date(at).toLocaleString("sv-SE", { timeZone });
+    const shown = async (page, tz) => {
+      await go(page, `/runs/${made.done}${tz ? `?tz=${tz}` : ""}`);
+      return page.locator("time").first().textContent();
+    };
+    for (const timeZone of ["UTC", "Asia/Kolkata", "America/St_Johns"]) {
+      const { context, page } = await visitor({ timezoneId: timeZone });
+      assert.match(await shown(page, "local"), new RegExp(`^${spelled(timeZone)} (${timeZone}|Asia/Calcutta)$`));
+      assert.equal(await shown(page, "UTC"), `${spelled("UTC")} UTC`);
       await context.close();
     }
+    const { context, page } = await visitor();
+    assert.equal(await shown(page, "Asia/Kolkata"), `${spelled("Asia/Kolkata")} Asia/Kolkata`);
+    assert.equal(await shown(page, "Moon/Base"), `${spelled("UTC")} UTC`);
+    assert(await page.getByRole("button", { name: /is no zone/ }).isVisible());
+    await shown(page, "");
+    const button = page.getByRole("button", { name: /^Times:/ });
+    const first = await button.textContent();
+    await button.click();
+    assert.notEqual(await button.textContent(), first);
+    await context.close();
+  },
+
+  async "colours are chosen for a browser, and the first paint has them"() {
+    const { context, page } = await visitor({ javaScriptEnabled: false, colorScheme: "light" });
+    const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    await go(page, "/settings");
+    assert.equal(await ground(), "rgb(255, 255, 255)");
+    for (const [theme, colour] of [["dark", "rgb(14, 17, 22)"], ["light", "rgb(255, 255, 255)"]]) {
+      await page.getByLabel("Colours").selectOption(theme);
+      await page.getByRole("button", { name: "Use them" }).click();
+      await page.waitForURL(/settings#look/);
+      assert.equal(await ground(), colour);
+      await page.emulateMedia({ colorScheme: theme === "dark" ? "light" : "dark" });
+      await go(page, "/runs");
+      assert.equal(await ground(), colour);
+      await go(page, "/settings");
+    }
+    await context.close();
+  },
+
+  async "on paper an account has whole ids, all that can be opened, and nothing to press"() {
+    const { context, page } = await visitor({ colorScheme: "dark" });
+    await go(page, `/runs/${made.done}/audit`);
+    await page.emulateMedia({ media: "print", colorScheme: "dark" });
+    for (const gone of [".bar", ".tabs", "footer", "[data-verify]"]) assert(!(await page.locator(gone).first().isVisible()), `${gone} is printed`);
+    const printed = await page.evaluate(() => ({
+      id: getComputedStyle(document.querySelector("h1 .id"), "::after").content, ground: getComputedStyle(document.body).backgroundColor,
+      wide: document.documentElement.scrollWidth <= window.innerWidth,
+    }));
+    assert.deepEqual(printed, { id: `"${made.done}"`, ground: "rgb(255, 255, 255)", wide: true });
+    assert(await page.getByText("How did it decide, and what did it do?").isVisible());
+    assert((await page.pdf({ format: "A4" })).length > 10_000);
+    await context.close();
+  },
+
+  async "states stay told apart in forced colours, and nothing moves for whoever wants it still"() {
+    const { context, page } = await visitor();
+    await page.emulateMedia({ forcedColors: "active" });
+    await go(page, `/runs/${made.long}`);
+    const forced = await page.evaluate(() => ({
+      chip: getComputedStyle(document.querySelector(".chip")).borderTopStyle, bar: getComputedStyle(document.querySelector(".map rect")).fill,
+      ground: getComputedStyle(document.querySelector(".map svg")).backgroundColor,
+    }));
+    assert.equal(forced.chip, "solid");
+    assert.notEqual(forced.bar, forced.ground);
+    await page.emulateMedia({ forcedColors: "none" });
+    // A chip of a run that goes on, which is the one thing that moves.
+    const moving = async (reducedMotion) => {
+      await page.emulateMedia({ reducedMotion });
+      return page.evaluate(() => {
+        const chip = document.querySelector(".chip").cloneNode(true);
+        chip.className = "chip running";
+        document.querySelector("main").prepend(chip);
+        const count = chip.getAnimations({ subtree: true }).length;
+        chip.remove();
+        return count;
+      });
+    };
+    assert(await moving("no-preference") > 0, "nothing moves at all");
+    assert.equal(await moving("reduce"), 0);
+    await context.close();
+  },
+
+  async "a person answers a question, settles a step whose end nobody saw, and raises a budget, without a script"() {
+    const { context, page } = await visitor({ javaScriptEnabled: false });
+    await go(page, `/runs/${made.asks}`);
+    await page.getByRole("link", { name: "Answer it" }).click();
+    assert(await page.getByText("May I go on? <b>now</b>").first().isVisible());
+    await page.locator('[name="/answer/why"]').fill("no");
+    await page.getByRole("button", { name: "Answer" }).click();
+    await page.getByRole("alert").waitFor();
+    assert.equal(await page.locator('[name="/answer/why"]').inputValue(), "no");
+    await page.locator('[name="/answer/why"]').fill("because I say so");
+    await page.getByRole("button", { name: "Answer" }).click();
+    await page.waitForURL(new RegExp(`${made.asks}$`));
+    await server.ended(made.asks);
+    await go(page, `/runs/${made.lost}`);
+    await page.getByRole("link", { name: "Say what became of it" }).click();
+    await page.getByLabel(/outcome/i).first().selectOption("happened");
+    await page.getByRole("button", { name: "Record this" }).click();
+    await page.getByRole("alert").waitFor();
+    await page.locator('[name="/result"]').fill("{}");
+    await page.getByRole("button", { name: "Record this" }).click();
+    await page.waitForURL(new RegExp(`${made.lost}$`));
+    await server.ended(made.lost);
+    await go(page, `/runs/${made.spent}`);
+    await page.getByRole("link", { name: "Go on with a higher budget" }).click();
+    await page.waitForURL(/\/retry$/);
+    await page.locator('[name="/budget/steps"]').fill("100");
+    await page.getByRole("button", { name: "Retry" }).last().click();
+    await page.waitForURL((url) => /\/runs\/run_[0-9A-Z]+$/.test(url.pathname) && !url.pathname.endsWith(made.spent));
+    const again = page.url().split("/").pop();
+    await server.ended(again);
+    assert.equal(await server.status(again), "completed");
+    await context.close();
   },
 };
 
@@ -496,7 +719,7 @@ async function fiveJobs({ context, page }, press) {
   await press(page, page.getByRole("button", { name: "Start run" }));
   await page.waitForURL(/studio\/runs\/run_/).catch(async (error) => assert.fail(`${error.message}\n${await page.locator("main").innerText()}`));
   const run = page.url().split("/").pop().replace(/[?#].*/, "");
-  await ended(run);
+  await server.ended(run);
   // An operator finds it by a filter.
   await go(page, "/runs");
   await page.getByRole("searchbox", { name: "Filter" }).fill("status:completed agent:echo");
@@ -505,16 +728,16 @@ async function fiveJobs({ context, page }, press) {
   await press(page, page.locator(`[data-row="${run}"] a`));
   await page.waitForURL(new RegExp(run));
   // A reviewer rejects what a run asks for, after opening it.
-  const asking = start("hostile", { value: "a\n".repeat(100) });
-  await waits(asking);
+  const asking = await server.run("hostile", { value: "a\n".repeat(100) });
+  await server.waits(asking);
   await go(page, "/approvals");
-  const asked = cli("approval", "list", "--runId", asking).items[0].approvalId;
+  const asked = (await server.ask("agent.approvals.list", { runId: asking })).approvals[0].approvalId;
   await press(page, page.locator(`[data-row="${asked}"] a`).first());
   await page.waitForURL(/approvals\/apr_/);
   await page.getByLabel(/^Note/).fill("Not like this.");
   await press(page, page.getByRole("button", { name: "Reject" }));
   await page.getByText("Rejected").first().waitFor();
-  await ended(asking);
+  await server.ended(asking);
   // An auditor reads who decided.
   await go(page, `/runs/${asking}/audit`);
   await page.getByText("Who allowed what was risky?").waitFor();
@@ -530,9 +753,10 @@ try {
   await setUp();
   for (const [name, check] of Object.entries(checks)) {
     if (only.length > 0 && !only.some((word) => name.includes(word))) continue;
+    const began = performance.now();
     try {
       await check();
-      console.log(`  ✓ ${name}`);
+      console.log(`  ✓ ${name} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
     } catch (error) {
       failed += 1;
       console.log(`  ✗ ${name}\n${String(error.stack).replace(/^/gm, "      ")}`);
@@ -540,6 +764,6 @@ try {
   }
 } finally {
   await browser.close();
-  server?.kill("SIGKILL");
+  await server.kill("SIGKILL");
 }
 process.exit(failed > 0 ? 1 : 0);

@@ -123,11 +123,11 @@ async function longRun(page, run) {
   note("long run: a frame while it scrolls, 95th percentile, ms", await seven(scrolled), budgets.frameMs);
   const jumped = async () => {
     await page.reload();
-    await page.waitForSelector('[data-window] a[href*="step=0&"]');
+    await page.waitForSelector('.window-row:not([hidden]) a[href*="step=0&"]');
     return page.evaluate((last) => new Promise((resolve) => {
       const began = performance.now();
       const look = () => {
-        const link = document.querySelector(`[data-window] a[href*="step=${last}&"]`);
+        const link = document.querySelector(`.window-row:not([hidden]) a[href*="step=${last}&"]`);
         if (link && link.textContent !== "…") resolve(performance.now() - began);
         else requestAnimationFrame(look);
       };

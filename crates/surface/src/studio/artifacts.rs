@@ -25,7 +25,7 @@ use crate::{
 const ROWS: u64 = 200;
 
 /// Bytes of text that a page shows.
-const SHOWN: u64 = 256 << 10;
+const SHOWN: u64 = 64 << 10;
 
 /// What a run has made, the first of it beside the list.
 pub(super) async fn list(show: Show, Path(run): Path<String>) -> Shown {

@@ -5,15 +5,20 @@ use serde_json::{Value, json};
 /// Lines of a change that are shown at first; the others must be opened.
 const SHOWN: usize = 40;
 
+/// Lines of a difference that a page shows of something that can be saved whole.
+const MOST: usize = 400;
+
 /// The lines of a text, each with what it does when the text is a unified diff; those after the first few in a part of
 /// their own.
 pub(super) fn lines(body: &str, media: &str) -> Value {
     split(body, media.contains("diff"), SHOWN)
 }
 
-/// All lines of a unified diff in one part.
+/// The lines of a unified diff in one part, as many as a page can show, and how many there are.
 pub(super) fn whole(diff: &str) -> Value {
-    split(diff, true, usize::MAX)
+    let mut change = split(diff, true, MOST);
+    change["rest"] = Value::Array(Vec::new());
+    change
 }
 
 fn split(body: &str, diff: bool, shown: usize) -> Value {
@@ -45,6 +50,13 @@ mod tests {
         assert_eq!(kinds, ["file", "file", "place", "removed", "added"]);
         assert_eq!((change["first"].as_array().unwrap().len(), change["rest"].as_array().unwrap().len()), (40, 24));
         assert_eq!(change["hidden"], false);
+    }
+
+    #[test]
+    fn a_difference_without_end_is_cut_and_says_how_long_it_is() {
+        let change = whole(&"+new\n".repeat(5000));
+        let shown = |part: &str| change[part].as_array().unwrap().len();
+        assert_eq!((shown("first"), shown("rest"), &change["count"]), (400, 0, &json!(5000)));
     }
 
     #[test]

@@ -35,6 +35,12 @@ const CHUNKS: usize = 20;
 /// Bytes of one event that a page shows.
 const SHOWN: usize = 4096;
 
+/// Bytes of all events of a page after which each is shown more briefly.
+const ROOM: usize = 128 << 10;
+
+/// Bytes of one event that a page shows when there is hardly any room left.
+const BRIEF: usize = 512;
+
 /// One reply of `agent.events`, each event in its own bytes.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -106,6 +112,8 @@ pub(super) async fn list(show: Show, Path(run): Path<String>) -> Shown {
 /// What was found from a place on.
 struct Found {
     rows: Vec<Value>,
+    /// Bytes of events in the rows.
+    bytes: usize,
     last: u64,
     next: Option<u64>,
     /// The last event that was looked at.
@@ -113,7 +121,7 @@ struct Found {
 }
 
 async fn look(show: &Show, run: &str, from: u64, filter: &Filter) -> Result<Found, Halt> {
-    let mut found = Found { rows: Vec::new(), last: 0, next: None, looked: None };
+    let mut found = Found { rows: Vec::new(), bytes: 0, last: 0, next: None, looked: None };
     let mut place = from;
     for _ in 0..CHUNKS {
         let reply = part(show, run, place).await.map_err(|problem| show.problem(&problem))?;
@@ -129,7 +137,9 @@ async fn look(show: &Show, run: &str, from: u64, filter: &Filter) -> Result<Foun
             found.looked = Some(head.seq);
             place = head.seq + 1;
             if filter.lets(&head.kind) {
-                found.rows.push(row(&head, raw.get()));
+                let shown = if found.bytes > ROOM { BRIEF } else { SHOWN };
+                found.bytes += raw.get().len().min(shown);
+                found.rows.push(row(&head, raw.get(), shown));
             }
         }
         if reply.events.is_empty() || place > found.last {
@@ -145,8 +155,8 @@ async fn part(show: &Show, run: &str, from: u64) -> Result<Bytes, Problem> {
     show.bytes("agent.events", json!({ "runId": run, "after": after, "limit": CHUNK })).await
 }
 
-fn row(head: &Head<'_>, raw: &str) -> Value {
-    let shown = &raw[..raw.floor_char_boundary(SHOWN)];
+fn row(head: &Head<'_>, raw: &str, most: usize) -> Value {
+    let shown = &raw[..raw.floor_char_boundary(most)];
     json!({
         "seq": head.seq, "type": head.kind, "at": head.at, "actor": head.actor.id, "bytes": raw.len(), "text": shown,
         "cut": shown.len() < raw.len(),
