@@ -53,6 +53,8 @@ export class Server {
   /** The command line, as JSON. */
   async cli(...args) {
     const run = promisify(execFile)(this.affiant, [...args, "--data-dir", this.data, "--no-input", "-o", "json"], { cwd: this.project, encoding: "utf8" });
+    // Whoever reads a secret from standard input reads that there is none.
+    run.child.stdin.end();
     const { stdout } = await run;
     return stdout ? JSON.parse(stdout) : {};
   }
