@@ -79,7 +79,7 @@ pub(super) async fn runs(
 fn patience(needs: Needs) -> u64 {
     match needs {
         Needs::Row => 10_000,
-        Needs::Usage | Needs::Words => 2_000,
+        Needs::Usage | Needs::Words => 1_000,
     }
 }
 
