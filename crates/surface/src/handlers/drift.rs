@@ -105,6 +105,7 @@ fn text(schema: &Schema) -> Value {
         "1.0.0",
         "0.50",
         "USD",
+        "2026-11-22",
         "2026-11-22T15:02:11.204Z",
         "https://example.com/x",
         "x.y",
