@@ -3,6 +3,7 @@
 
 use affiant_engine::ports::{RunQuery, RunRow, Window};
 use affiant_policy::Principal;
+use futures::{StreamExt, stream};
 
 use super::{
     filter::{Needs, Test, Words},
@@ -15,6 +16,8 @@ use crate::{
 
 /// Rows that are read at once.
 const CHUNK: usize = 500;
+/// Runs that are looked at side by side, so that a reply does not wait for one reader after the other.
+const SIDE_BY_SIDE: usize = 16;
 
 /// What was found.
 pub(super) struct Found {
@@ -50,11 +53,11 @@ pub(super) async fn runs(
         let part = |limit| RunQuery { window: Window { limit, offset: 0, after: after.clone() }, ..query.clone() };
         let page = services.store.runs(&who.tenant, part(CHUNK)).await?;
         let read = page.rows.len();
-        for (at, row) in page.rows.into_iter().enumerate() {
+        let looks = stream::iter(page.rows).map(|row| async move { looked_at(services, who, tests, row).await });
+        let mut looks = looks.buffered(SIDE_BY_SIDE).enumerate();
+        while let Some((at, row)) = looks.next().await {
             examined += 1;
-            if !holds(services, who, tests, &row).await? {
-                continue;
-            }
+            let Some(row) = row? else { continue };
             passed += 1;
             if passed > query.window.offset {
                 rows.push(row);
@@ -81,6 +84,16 @@ fn patience(needs: Needs) -> u64 {
         Needs::Row => 10_000,
         Needs::Usage | Needs::Words => 1_000,
     }
+}
+
+/// The row, if all tests hold for it.
+async fn looked_at(
+    services: &Services,
+    who: &Principal,
+    tests: &[Test],
+    row: RunRow,
+) -> Result<Option<RunRow>, Refusal> {
+    Ok(holds(services, who, tests, &row).await?.then_some(row))
 }
 
 async fn holds(services: &Services, who: &Principal, tests: &[Test], row: &RunRow) -> Result<bool, Refusal> {
