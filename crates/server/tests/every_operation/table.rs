@@ -148,10 +148,14 @@ fn reads() -> Vec<Row> {
         )
         .wrong(|it| json!({ "left": it.artifact, "right": "art_none" }), "404 artifact-not-found"),
         user("agent.approvals.list@1.0.0", |it| json!({ "runId": it.waiting[0].run }), NO_RUN).wrong(no_run, NO_RUN),
+        user("agent.approvals.list@1.1.0", |it| json!({ "runId": it.waiting[0].run, "maxBytes": 10 }), NO_RUN)
+            .wrong(no_run, NO_RUN),
         user("agent.events@1.0.0", |it| json!({ "runId": it.echo }), NO_RUN).wrong(no_run, NO_RUN),
         user("agent.events@1.1.0", |it| json!({ "runId": it.echo, "deltas": false }), NO_RUN).wrong(no_run, NO_RUN),
         user("agent.audit@1.0.0", |it| json!({ "runId": it.run }), NO_RUN).wrong(no_run, NO_RUN),
         user("agent.audit@1.1.0", |it| json!({ "runId": it.run, "overview": 10 }), NO_RUN).wrong(no_run, NO_RUN),
+        user("agent.audit@1.2.0", |it| json!({ "runId": it.run, "given": true, "maxBytes": 10 }), NO_RUN)
+            .wrong(no_run, NO_RUN),
         user("agent.replay@1.0.0", |it| json!({ "runId": it.run }), NO_RUN).wrong(no_run, NO_RUN),
         user("agent.compare@1.0.0", |it| json!({ "left": it.run, "right": it.echo }), NO_RUN)
             .wrong(|it| json!({ "left": it.run, "right": "run_none" }), NO_RUN),
@@ -163,6 +167,8 @@ fn reads() -> Vec<Row> {
             .wrong(|it| json!({ "runId": it.run, "artifactId": it.artifact, "line": 1_000_000 }), "404 line-not-found"),
         user("agent.list@1.0.0", nothing, SUCCEEDS),
         user("agent.describe@1.0.0", |_| json!({ "agentKey": "curious" }), SUCCEEDS)
+            .wrong(|_| json!({ "agentKey": "nobody" }), "404 agent-not-found"),
+        user("agent.describe@1.1.0", |_| json!({ "agentKey": "curious" }), SUCCEEDS)
             .wrong(|_| json!({ "agentKey": "nobody" }), "404 agent-not-found"),
     ]
 }

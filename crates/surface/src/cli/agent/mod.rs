@@ -7,6 +7,8 @@ mod show;
 mod think;
 mod voices;
 
+pub(in crate::cli) use show::{rows, tool};
+
 use super::{
     Noun, Verb,
     operation::{First, List},

@@ -54,9 +54,16 @@ fn members(schema: &Value) -> Vec<(String, String)> {
     fields.map(told).collect()
 }
 
-fn tool(tool: &Value) -> (String, String) {
-    let words = [("readOnly", "reads only"), ("destructive", "may overwrite"), ("approval", "ASKS A PERSON FIRST")];
-    let said: Vec<&str> = words.iter().filter(|(field, _)| tool[*field] == true).map(|(_, word)| *word).collect();
+/// A tool, and what policy says of it when the caller starts a run.
+pub(in crate::cli) fn tool(tool: &Value) -> (String, String) {
+    let words = [("readOnly", "reads only"), ("destructive", "may overwrite")];
+    let mut said: Vec<&str> = words.iter().filter(|(field, _)| tool[*field] == true).map(|(_, word)| *word).collect();
+    said.extend(match tool["decision"].as_str() {
+        Some("needs_approval") => Some("ASKS A PERSON FIRST"),
+        Some("deny") => Some("DENIED TO YOU"),
+        Some(_) => None,
+        None => (tool["approval"] == true).then_some("ASKS A PERSON FIRST"),
+    });
     (safe_line(&text(tool, "operation")), said.join(", "))
 }
 
@@ -67,7 +74,7 @@ fn rule(rule: &Value) -> (String, String) {
 }
 
 /// Rows under a word that stands beside the first.
-fn rows(title: &str, rows: impl IntoIterator<Item = (String, String)>) -> String {
+pub(in crate::cli) fn rows(title: &str, rows: impl IntoIterator<Item = (String, String)>) -> String {
     let rows: Vec<(String, String)> = rows.into_iter().collect();
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
     let line = |(at, (name, said)): (usize, &(String, String))| {
@@ -87,7 +94,11 @@ mod tests {
             "agentKey": "hello", "agentVersion": "1.0.0", "description": "Says hello.", "stability": "experimental",
             "planner": { "kind": "rules", "label": "rules, no model" }, "digest": "sha256:00",
             "input": { "required": ["name"], "properties": { "name": { "description": "Whom" }, "n": { "default": 1 } } },
-            "tools": [{ "operation": "fs.write@1.0.0", "destructive": true, "approval": true }], "packs": [],
+            "tools": [
+                { "operation": "fs.write@1.0.0", "destructive": true, "approval": true, "decision": "needs_approval" },
+                { "operation": "key.list@1.0.0", "readOnly": true, "approval": false, "decision": "deny" },
+            ],
+            "packs": [],
             "limits": { "steps": 10, "parallel": 1, "deadlineSeconds": 60 },
             "rules": [{ "id": "write", "when": "count == 0", "does": "calls fs.write" }, { "id": "done", "does": "ends" }],
         });
@@ -98,6 +109,7 @@ mod tests {
           input    name*  Whom
                    n      (usually 1)
           tools    fs.write@1.0.0  may overwrite, ASKS A PERSON FIRST
+                   key.list@1.0.0  reads only, DENIED TO YOU
           limits   10 steps, 1 at once, 60 s
           rules    write  calls fs.write   when count == 0
                    done   ends   always

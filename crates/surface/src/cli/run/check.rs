@@ -126,7 +126,7 @@ pub(super) async fn explain(context: &Context<'_>, matches: &ArgMatches) -> Resu
         terminal::data(client.page("agent.audit", "v1", &json!({ "runId": run }), media).await?.trim_end());
         return Ok(Exit::Done);
     }
-    let reply = client.query("agent.audit", "v1", &json!({ "runId": run })).await?;
+    let reply = client.query("agent.audit", "v1", &json!({ "runId": run, "given": true })).await?;
     let mut text = explanation(&reply);
     if reply["totals"]["modelCalls"].as_u64().is_some_and(|calls| calls > 0) {
         trace::models(&client.query("agent.trace", "v1", &json!({ "runId": run })).await?, &mut text);
@@ -134,6 +134,9 @@ pub(super) async fn explain(context: &Context<'_>, matches: &ArgMatches) -> Resu
     print(context, reply, "runId", text)?;
     Ok(Exit::Done)
 }
+
+/// Bytes of what a run was given on a line; `-o json` has all of them.
+const GIVEN: usize = 400;
 
 /// Six questions, each answered from events whose numbers stand behind the sentence.
 fn explanation(audit: &Value) -> String {
@@ -165,6 +168,7 @@ fn explanation(audit: &Value) -> String {
             reading(audit)
         );
     }
+    page += &given(audit);
     for step in audit["steps"].as_array().into_iter().flatten() {
         page += &step_line(step);
     }
@@ -202,6 +206,18 @@ fn explanation(audit: &Value) -> String {
         text(&audit["record"], "level"),
         ids::short(&text(&audit["record"], "head"))
     )
+}
+
+/// What the run was given, a line each; nothing for those who may not see it.
+fn given(audit: &Value) -> String {
+    let input = audit["given"].get("input").map(|input| ("input", input.to_string()));
+    let prompt = audit["given"]["prompt"].as_str().map(|prompt| ("prompt", prompt.to_owned()));
+    let line = |(what, said): (&str, String)| {
+        let start = &said[..said.floor_char_boundary(GIVEN)];
+        let end = if start.len() < said.len() { format!("… ({} bytes in all)", said.len()) } else { String::new() };
+        format!("Given    {what} {}{end} [#0]\n", safe_line(start))
+    };
+    [input, prompt].into_iter().flatten().map(line).collect()
 }
 
 fn step_line(step: &Value) -> String {

@@ -171,14 +171,14 @@ pub(super) async fn get(context: &Context<'_>, matches: &ArgMatches) -> Result<E
 
 /// Tokens and money of a run, as its audit says.
 async fn spent(client: &Client, run: &str) -> Result<String, Failure> {
-    let audit = client.query("agent.audit", "v1", &json!({ "runId": run })).await?;
+    let audit = client.query("agent.audit", "v1", &json!({ "runId": run, "stepLimit": 1, "maxBytes": 0 })).await?;
     Ok(narrate::spent(&audit["totals"]).map_or_else(String::new, |(tokens, cost)| format!("{tokens} tokens · {cost}")))
 }
 
 /// Why a run failed, for those who may read it, and the step that it failed by in its own words; a line each.
 pub(in crate::cli) async fn because(client: &Client, run: &str) -> Result<String, Failure> {
-    let audit = client.query("agent.audit", "v1", &json!({ "runId": run })).await?;
-    let mut reasons = vec![text(&audit["error"], "detail")];
+    let audit = client.query("agent.audit", "v1", &json!({ "runId": run, "maxBytes": 0 })).await?;
+    let mut reasons = vec![text(&audit["problem"], "detail")];
     let mut steps = audit["steps"].as_array().into_iter().flatten();
     if let Some(step) = steps.rfind(|step| step["status"] == "failed") {
         let input = json!({ "runId": run, "stepNumber": step["stepNumber"] });

@@ -5,6 +5,7 @@ mod check;
 mod follow;
 mod list;
 mod metrics;
+mod preview;
 mod start;
 
 use clap::{Arg, ArgMatches};
@@ -24,7 +25,8 @@ pub(super) const NOUN: Noun = Noun {
             name: "start",
             alias: None,
             about: "Start a run of an agent",
-            examples: "  affiant start release-notes -i repository=.\n  affiant start echo -i steps=3 --wait -o json",
+            examples: "  affiant start release-notes -i repository=.\n  affiant start echo -i steps=3 --wait -o json\n  \
+                       affiant start release-notes -i repository=. --check",
             arguments: start::arguments,
             run: |context, matches| Box::pin(start::run(context, matches)),
         },

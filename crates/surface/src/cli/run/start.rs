@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Until,
     change::{budget, budget_arguments},
-    follow,
+    follow, preview,
 };
 use crate::cli::{Context, Exit, Failure, client::Client, fresh_key, ids, output::Format};
 
@@ -31,6 +31,13 @@ pub(super) fn arguments(command: Command) -> Command {
         )
         .arg(value("idempotency-key", "KEY", "A repeated start with this key starts nothing"))
         .arg(Arg::new("dry-run").long("dry-run").action(ArgAction::SetTrue).help("Take no step that has an effect"))
+        .arg(
+            Arg::new("check")
+                .long("check")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["dry-run", "wait", "idempotency-key"])
+                .help("Start nothing: check the input, and say what policy would ask"),
+        )
         .args(super::follow::wait_arguments());
     budget_arguments(command)
 }
@@ -38,6 +45,9 @@ pub(super) fn arguments(command: Command) -> Command {
 pub(super) async fn run(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
     let client = context.client()?;
     let input = request(context, matches)?;
+    if matches.get_flag("check") {
+        return preview::run(context, &client, input).await;
+    }
     let key = matches.get_one::<String>("idempotency-key").cloned().unwrap_or_else(fresh_key);
     let started = client.keyed_command("agent.run", "v1.1", &input, Some(&key)).await;
     let started = started.map_err(|failure| with_key(failure, &key))?;

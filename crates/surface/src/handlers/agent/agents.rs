@@ -6,6 +6,9 @@ use affiant_contract::{
     Agent, ApprovalRule, CallTool, Contract, Limits, Pick, Planner, Registry, Rule, Stability, Then, ToolUse,
 };
 use affiant_engine::ports::{RunQuery, Window};
+use affiant_journal::{Decision, Mode};
+use affiant_policy::{Ask, Principal};
+use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -26,7 +29,7 @@ pub(super) fn handlers(services: &Arc<Services>) -> Handlers {
     Handlers::new().on("agent.list", "^1", move |context, input| list(for_list.clone(), context, input)).on(
         "agent.describe",
         "^1",
-        move |_, input| std::future::ready(describe(&for_describe.registry, &input)),
+        move |context, input| std::future::ready(describe(&for_describe, &context, &input)),
     )
 }
 
@@ -101,6 +104,10 @@ struct ToolRow {
     approval: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     approval_expires_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<Decision>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policies: Option<Vec<Arc<str>>>,
 }
 
 impl ToolRow {
@@ -119,7 +126,19 @@ impl ToolRow {
             idempotent: hints.idempotent,
             approval,
             approval_expires_seconds: tool.approval_expires.filter(|_| approval).map(|wait| wait.as_secs().max(1)),
+            decision: None,
+            policies: None,
         }
+    }
+
+    /// Says what the policies in force say of such a call, were this principal to start a run now.
+    fn ruled(mut self, services: &Services, who: &Principal, tool: &ToolUse) -> Self {
+        let Some(bound) = services.registry.tool_at(&tool.operation) else { return self };
+        let (auth, hints) = (bound.operation().policy.auth, bound.operation().hints);
+        let ask = Ask { tool: Some(tool), auth, hints, role: who.role, mode: Mode::Background };
+        let ruling = services.engine.policies().decide(ask);
+        (self.decision, self.policies) = (Some(ruling.decision), Some(ruling.policies));
+        self
     }
 }
 
@@ -279,7 +298,8 @@ struct RuleRow {
     does: String,
 }
 
-fn describe(registry: &Registry, input: &DescribeInput) -> Result<DescribeOutput, Refusal> {
+fn describe(services: &Services, context: &Context, input: &DescribeInput) -> Result<DescribeOutput, Refusal> {
+    let registry = &services.registry;
     let pick = match &input.version {
         Some(version) => version
             .parse()
@@ -290,6 +310,11 @@ fn describe(registry: &Registry, input: &DescribeInput) -> Result<DescribeOutput
     let found = contract.and_then(|contract| Some((contract, contract.agent()?)));
     let (contract, agent) = found.ok_or_else(|| Refusal::plain("agent-not-found"))?;
     let meta = contract.meta.clone();
+    let with_rulings = context.operation.contract().meta.version >= Version::new(1, 1, 0);
+    let tool = |tool: &ToolUse| match ToolRow::of(registry, tool) {
+        row if with_rulings => row.ruled(services, &context.who, tool),
+        row => row,
+    };
     Ok(DescribeOutput {
         agent_key: meta.key,
         agent_version: meta.version.to_string(),
@@ -305,7 +330,7 @@ fn describe(registry: &Registry, input: &DescribeInput) -> Result<DescribeOutput
         input: agent.input.clone(),
         output: agent.output.clone(),
         packs: packs(agent),
-        tools: agent.tools.iter().map(|tool| ToolRow::of(registry, tool)).collect(),
+        tools: agent.tools.iter().map(tool).collect(),
         limits: agent.limits.into(),
         rules: Some(rules(agent)),
         source: contract.source.text.clone(),

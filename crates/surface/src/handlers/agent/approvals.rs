@@ -28,6 +28,7 @@ struct Input {
     status: Option<Arc<str>>,
     limit: Option<u64>,
     cursor: Option<String>,
+    max_bytes: Option<u64>,
 }
 
 /// Output of `agent.approvals.list`.
@@ -58,6 +59,8 @@ struct Row {
     action_digest: Digest,
     display_digest: Digest,
     display: Preview,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_size: Option<usize>,
     status: Arc<str>,
     requested_at: Moment,
     expires_at: Moment,
@@ -70,6 +73,17 @@ struct Row {
     approver: Option<PrincipalId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     comment: Option<String>,
+}
+
+impl Row {
+    /// Leaves as many bytes of the body as were asked for, and says how many there are.
+    fn shorten(&mut self, most: usize) {
+        let body = &mut self.display.body;
+        if body.len() > most {
+            self.body_size = Some(body.len());
+            body.truncate(body.floor_char_boundary(most));
+        }
+    }
 }
 
 /// The newest events of the runs of one page, as far back as they are needed, each read once.
@@ -101,7 +115,11 @@ async fn list(services: Arc<Services>, context: Context, input: Input) -> Result
             read.insert(row.run.clone(), (events, opened));
         }
         let Some((events, opened)) = read.get(&row.run) else { continue };
-        approvals.push(shown(&services, &context, row, events, opened).await?);
+        let mut row = shown(&services, &context, row, events, opened).await?;
+        if let Some(most) = input.max_bytes {
+            row.shorten(usize::try_from(most).unwrap_or(usize::MAX));
+        }
+        approvals.push(row);
     }
     // With an agent named, rows are passed over one by one, and nobody counts those that follow.
     let total = input.agent_key.is_none().then_some(page.total);
@@ -168,6 +186,7 @@ async fn shown(
         action_digest: row.action,
         display_digest: row.displayed,
         display,
+        body_size: None,
         status: row.status,
         requested_at: row.requested_at.into(),
         expires_at: row.expires_at.into(),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use affiant_engine::{Folded, snapshot};
 use affiant_journal::{
-    ActorKind, ApprovalId, ArtifactId, Body, Decision, Digest, Event, Mode, Pinned, PrincipalId, Run, RunId,
+    ActorKind, ApprovalId, ArtifactId, Body, Decision, Digest, Event, Mode, Payload, Pinned, PrincipalId, Run, RunId,
     SnapshotId, TenantId,
     run::{Status, StepState},
 };
@@ -19,13 +19,19 @@ use super::{
 };
 use crate::{
     gateway::{Context, Handlers},
-    handlers::{history::Opened, services::Services, wire::Moment},
+    handlers::{
+        history::{Opened, may_see},
+        services::Services,
+        wire::Moment,
+    },
     problem::Refusal,
 };
 
+mod cut;
 mod output;
 mod overview;
 
+use cut::{Cut, Part};
 use output::*;
 
 /// Steps in a reply when the caller does not say.
@@ -43,7 +49,14 @@ async fn audit(services: Arc<Services>, context: Context, input: Input) -> Resul
     let wanted = wanted(run.count(), &input);
     let events = services.events_about(tenant, &folded, wanted.clone()).await?;
     let opened = services.opened_for(&context.who, &run.submitter.id, &input.run_id, folded.last.seq).await?;
-    let (result, problem) = end(&services, tenant, &folded, &opened).await?;
+    let most = input.max_bytes.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+    let mut cut = Vec::new();
+    let (result, problem) = end(&services, tenant, &folded, &opened, most).await?;
+    let result = result.and_then(|part| part.whole_or(&mut cut));
+    let given = match input.given {
+        true => given(&services, &context, run, most, &mut cut).await?,
+        false => None,
+    };
     let (key, version) = run.submitted.agent.name.split_once('@').unwrap_or((&run.submitted.agent.name, ""));
     Ok(Output {
         run_id: run.id.clone(),
@@ -68,7 +81,9 @@ async fn audit(services: Arc<Services>, context: Context, input: Input) -> Resul
         tools: tools(run),
         approvals: approvals(&folded),
         outputs: outputs(&folded),
+        given,
         result,
+        cut: Some(cut).filter(|cut| !cut.is_empty()),
         problem,
         totals: totals(run),
         record: record(&folded),
@@ -194,18 +209,48 @@ fn outputs(folded: &Folded) -> Vec<OutputRow> {
     folded.landmarks.iter().filter_map(row).collect()
 }
 
+/// What the run was given, for those who may see it; nothing of it when it was erased.
+async fn given(
+    services: &Services,
+    context: &Context,
+    run: &Run,
+    most: usize,
+    cut: &mut Vec<Cut>,
+) -> Result<Option<Given>, Refusal> {
+    if !may_see(&context.who, &run.submitter.id) {
+        return Ok(None);
+    }
+    let Some(said) = services.opened_at(&context.who.tenant, &run.id.stream(), 0).await? else { return Ok(None) };
+    let mut part = |path: &str, field| {
+        let value = said.iter().find(|said| said.path() == path)?.value().clone();
+        Part::of(field, value, most).whole_or(cut)
+    };
+    let (input, prompt) = (part("/input", "given.input"), part("/prompt", "given.prompt"));
+    Ok(Some(Given {
+        input: input.filter(Value::is_object),
+        prompt: prompt.and_then(|prompt| prompt.as_str().map(str::to_owned)),
+    }))
+}
+
 /// What the run gave, or why it failed.
 async fn end(
     services: &Services,
     tenant: &TenantId,
     folded: &Folded,
     opened: &Opened,
-) -> Result<(Option<Value>, Option<Value>), Refusal> {
+    most: usize,
+) -> Result<(Option<Part>, Option<Value>), Refusal> {
     let last = &folded.last;
     match (&last.body, &folded.run.status) {
         (Body::RunCompleted(it), _) => {
+            if let Payload::Blob(blob) = &it.output
+                && opened.of(last.seq).is_empty()
+                && let Some(bytes) = Cut::read(services, tenant, blob, most).await?
+            {
+                return Ok((Cut::of_object("result", &bytes, blob.digest, most).map(Part::Cut), None));
+            }
             let output = services.value(tenant, &it.output, last.seq, "/output", opened).await?;
-            Ok((output.filter(Value::is_object), None))
+            Ok((output.filter(Value::is_object).map(|output| Part::of("result", output, most)), None))
         }
         (Body::RunFailed(it), Status::Failed { .. }) => {
             Ok((None, Some(steps::problem(&it.code, opened.text(last.seq, "/message")))))

@@ -10,6 +10,9 @@ pub(super) struct Input {
     pub(super) steps_after: Option<i64>,
     pub(super) step_limit: Option<u64>,
     pub(super) overview: Option<u64>,
+    #[serde(default)]
+    pub(super) given: bool,
+    pub(super) max_bytes: Option<u64>,
 }
 
 /// Output of `agent.audit`.
@@ -41,11 +44,25 @@ pub(super) struct Output {
     pub(super) approvals: Vec<ApprovalRow>,
     pub(super) outputs: Vec<OutputRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) given: Option<Given>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) result: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cut: Option<Vec<Cut>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) problem: Option<Value>,
     pub(super) totals: TotalsRow,
     pub(super) record: Record,
+}
+
+/// What a run was given.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Given {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) input: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) prompt: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
