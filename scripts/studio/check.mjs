@@ -47,7 +47,7 @@ stability: experimental
 input:
   type: object
   additionalProperties: false
-  properties: { value: { type: string, title: ${JSON.stringify(HOSTILE)} }, name: { type: string, default: one } }
+  properties: { value: { type: string, title: ${JSON.stringify(HOSTILE)}, description: ${JSON.stringify(HOSTILE)} }, name: { type: string, default: one } }
 tools: [{ operation: tool.echo@1.0.0 }, { operation: fs.write@1.0.0, approval: required }]
 planner:
   kind: rules
@@ -56,6 +56,10 @@ planner:
     - { id: write, when: '!has(steps.wrote)', then: { call: { tool: fs.write@1.0.0, as: wrote, with: { root: '${project}', path: 'hostile \${input.name}.txt', expected: null, content: '\${input.value}' } } } }
     - { id: done, then: { finish: { said: '\${input.value}' } } }
 `;
+
+// The same, with more to say of itself than anybody reads.
+const MEGABYTES = 1_000_000;
+const ENDLESS = AGENT.replace("key: hostile", "key: endless").replaceAll(JSON.stringify(HOSTILE), JSON.stringify(`${HOSTILE} ${"long ".repeat(MEGABYTES / 20)}${"w".repeat(MEGABYTES / 4)}`));
 
 // An agent that needs a person in all other ways: for an answer, for the end of a step that nobody saw, for more money.
 const NEEDY = `kind: agent
@@ -139,11 +143,10 @@ planner:
     - { id: text, when: '!("line.txt" in artifacts)', then: { artifact: { name: line.txt, kind: file, mediaType: text/plain, content: '${"${steps.heard.result.line}"}' } } }
     - { id: prose, when: '!("line.md" in artifacts)', then: { artifact: { name: line.md, kind: report, mediaType: text/markdown, content: '${"${steps.heard.result.list}"}' } } }
     - { id: diff, when: '!("line.diff" in artifacts)', then: { artifact: { name: line.diff, kind: diff, mediaType: text/x-diff, content: '${"${steps.heard.result.list}"}' } } }
-    - { id: done, then: { finish: { said: '${"${input.value[0]}"}' } } }
+    - { id: done, then: { finish: { said: '${"${input.value}"}' } } }
 `;
 const LOUD = SLOW.replace("check.slow", "check.loud").replace("Waits for a minute", "Says more than anybody reads").replace("output: { type: object, additionalProperties: false }", "output: { type: object, additionalProperties: false, properties: { line: { type: string }, list: { type: string } } }")
   .replace("readOnly: false", "readOnly: true").replace("idempotent: false", "idempotent: true").replace('[sleep, "60"]', `[cat, ${JSON.stringify(join(project, "loud.json"))}]`);
-const MEGABYTES = 1_000_000;
 
 /** A provider of models that says one thing after the other: functions of everything that was said before. */
 async function model(turns) {
@@ -252,6 +255,14 @@ async function looked(page, axe) {
   return findings;
 }
 
+/** Opens a page that shows something without end, and holds it to what a page may have. */
+async function bounded(page, path) {
+  const answer = await go(page, path);
+  const [size, elements] = [(await answer.body()).length, await page.evaluate(() => document.querySelectorAll("*").length)];
+  assert(answer.ok(), `${path}: ${answer.status()}`);
+  assert(size <= budgets.hostilePageBytes && elements <= budgets.hostileElements, `${path}: ${size} bytes, ${elements} elements`);
+}
+
 let tour;
 const pages = () => (tour ??= toured());
 
@@ -263,7 +274,7 @@ const made = {};
 async function setUp() {
   await mkdir(join(project, "agents"), { recursive: true });
   await mkdir(join(project, "contracts"), { recursive: true });
-  const files = { "agents/hostile-1.0.0.yaml": AGENT, "agents/needy-1.0.0.yaml": NEEDY, "contracts/check.slow-1.0.0.yaml": SLOW, "contracts/check.tools-1.0.0.yaml": TOOLS, "agents/large-1.0.0.yaml": LARGE, "contracts/check.loud-1.0.0.yaml": LOUD };
+  const files = { "agents/hostile-1.0.0.yaml": AGENT, "agents/endless-1.0.0.yaml": ENDLESS, "agents/needy-1.0.0.yaml": NEEDY, "contracts/check.slow-1.0.0.yaml": SLOW, "contracts/check.tools-1.0.0.yaml": TOOLS, "agents/large-1.0.0.yaml": LARGE, "contracts/check.loud-1.0.0.yaml": LOUD };
   for (const [name, text] of Object.entries(files)) await writeFile(join(project, name), text);
   await writeFile(join(project, "affiant.toml"), `contracts = ["agents", "contracts"]\n[server]\nbody_limit = 16777216\n[[server.workspaces]]\npath = "."\nwrite = true\n`);
   await server.start();
@@ -320,14 +331,18 @@ const checks = {
     const { context, page } = await visitor();
     const audit = await server.ask("agent.audit", { runId: run });
     assert.deepEqual([audit.status, audit.steps.length, audit.outputs.length], ["completed", 3, 3]);
-    const paths = ["", ...audit.steps.map(({ stepNumber }) => `?step=${stepNumber}`), "/events", "/context", "/context?item=input", "/artifacts", ...audit.outputs.map(({ artifactId }) => `/artifacts/${artifactId}`), "/audit"];
+    const [, list] = audit.outputs.map(({ artifactId }) => artifactId);
+    const paths = ["", ...audit.steps.map(({ stepNumber }) => `?step=${stepNumber}`), "/events", "/context", "/context?item=input", "/artifacts", ...audit.outputs.map(({ artifactId }) => `/artifacts/${artifactId}`), `/artifacts/${list}?as=text`, `/artifacts/${list}?as=text&line=3000`, "/audit"];
     for (const path of paths) {
-      const answer = await go(page, `/runs/${run}${path}`);
-      const [size, elements] = [(await answer.body()).length, await page.evaluate(() => document.querySelectorAll("*").length)];
-      assert(answer.ok(), `${path}: ${answer.status()}`);
-      assert(size <= budgets.hostilePageBytes && elements <= budgets.hostileElements, `${path}: ${size} bytes, ${elements} elements`);
+      await bounded(page, `/runs/${run}${path}`);
       assert(await page.getByRole("link", { name: "Timeline" }).isVisible());
+      // The account says what it leaves out of the result: how long it is, and which bytes they are.
+      if (path === "" || path === "/audit") assert(await page.getByText(/^Cut here\. All of it is \d\.\d MiB, sha256:/).last().isVisible(), path);
     }
+    await go(page, `/runs/${run}/artifacts/${list}?as=text&line=3000#L3000`);
+    assert(await page.locator("li#L3000:target").getByRole("link", { name: "Where line 3000 came from" }).isVisible());
+    const short = await server.ask("agent.audit", { runId: run, given: true, maxBytes: 100 });
+    assert.deepEqual(short.cut.map(({ field, size, start }) => [field, size > 5 * MEGABYTES, start.length <= 100]), [["result", true, true], ["given.input", true, true], ["given.prompt", true, true]]);
     // What is typed into a form has an end, and whoever goes beyond it is told so.
     await go(page, "/agents/echo/new");
     await page.locator('[name="/input/value"]').fill(JSON.stringify("x".repeat(1.1 * MEGABYTES)));
@@ -335,6 +350,52 @@ const checks = {
     await page.getByText("The form is larger than this server takes.").waitFor();
     await context.close();
     assert.deepEqual(outside, []);
+  },
+
+  async "a title and an approval of megabytes are shown in part, and nobody approves what they were not led to"() {
+    const runs = [await server.run("hostile", { value: HOSTILE + "x".repeat(2 * MEGABYTES), name: "line" }, { metadata: { label: HOSTILE.repeat(2000) } }), await server.run("hostile", { value: `${HOSTILE}\n`.repeat(5000), name: "lines" })];
+    const { context, page } = await visitor();
+    for (const path of ["/agents", "/agents/endless", "/agents/endless/new", "/runs"]) {
+      await bounded(page, path);
+      if (path !== "/runs") assert(await page.getByText(/cut here: \d+ characters in all/).first().isVisible(), path);
+    }
+    for (const run of runs) {
+      await server.waits(run);
+      const [{ approvalId, display }] = (await server.ask("agent.approvals.list", { runId: run })).approvals;
+      for (const path of ["/approvals", `/runs/${run}`, `/approvals/${approvalId}`]) await bounded(page, path);
+      const part = (await server.ask("agent.approvals.list", { runId: run, maxBytes: 10 })).approvals[0];
+      assert.deepEqual([part.display.body.length, part.bodySize], [10, Buffer.byteLength(display.body)]);
+      // What the page leaves out is in a file, to the byte; whoever has not said that they read it decides nothing.
+      const link = await page.getByRole("link", { name: "The whole of it as a file" }).getAttribute("href");
+      const file = await context.request.get(server.base + link);
+      assert((await file.text()) === display.body && file.headers()["content-disposition"].startsWith("attachment"));
+      const form = { csrf: await page.getAttribute("body", "data-csrf"), run, digest: part.actionDigest, action: "approve" };
+      assert.equal((await context.request.post(`${server.base}/studio/approvals/${approvalId}`, { form })).status(), 422);
+      await page.getByRole("button", { name: "Reject" }).click();
+      await page.getByText("Rejected").first().waitFor();
+    }
+    await context.close();
+    assert.deepEqual(outside, []);
+  },
+
+  async "a run is forked, and begun again, from what it was given, without a script"() {
+    const { context, page } = await visitor({ javaScriptEnabled: false });
+    const steps = page.locator('[name="/input/steps"]');
+    await go(page, `/runs/${made.done}/fork?at=1`);
+    assert.equal(await steps.inputValue(), "3");
+    await steps.fill("5");
+    await page.getByRole("button", { name: "Start fork" }).last().click();
+    await page.waitForURL((url) => /\/runs\/run_[0-9A-Z]+$/.test(url.pathname) && !url.pathname.endsWith(made.done));
+    const given = async (url) => (await server.ask("agent.audit", { runId: url.split("/").pop(), given: true })).given;
+    assert.deepEqual(await given(page.url()), { input: { steps: 5 } });
+    await go(page, `/runs/${made.done}`);
+    assert(await page.getByRole("region", { name: "Input" }).getByText('"steps": 3').isVisible());
+    await page.getByRole("link", { name: "Start a run like this one" }).click();
+    assert.equal(await steps.inputValue(), "3");
+    await page.getByRole("button", { name: "Start run" }).last().click();
+    await page.waitForURL(/studio\/runs\/run_/);
+    assert.deepEqual(await given(page.url()), { input: { steps: 3 } });
+    await context.close();
   },
 
   async "a line of an artifact leads to the commit that it names, the rule that kept it and the step that drew it up"() {

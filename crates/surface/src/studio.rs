@@ -83,6 +83,7 @@ pub fn router(gateway: Arc<Gateway>, services: Services) -> Router {
         .route("/runs/{run}/events", get(events::list))
         .route("/approvals", get(approvals::list))
         .route("/approvals/{approval}", get(approvals::one).post(approvals::decide))
+        .route("/approvals/{approval}/text", get(approvals::text))
         .route("/agents", get(agents::list))
         .route("/agents/{agent}", get(agents::one))
         .route("/agents/{agent}/new", get(start::form).post(start::start))

@@ -144,6 +144,10 @@ impl<'a> Builder<'a> {
             (None, Some(value)) => field.value = text_of(value),
             (None, None) => {}
         }
+        // A browser takes the ends of lines out of a field that has one line.
+        if field.widget == "text" && field.value.contains('\n') {
+            field.widget = "textarea";
+        }
     }
 
     fn object(&self, root: &Value, schema: &Value, place: &Place<'_>) -> Vec<Field> {

@@ -1,8 +1,6 @@
 //! The agents that this server has, and one of them: what it does, what it may, and how its runs went.
 
 use affiant_contract::{Contract, Pick};
-use affiant_journal::Mode;
-use affiant_policy::Ask;
 use axum::extract::Path;
 use serde_json::{Value, json};
 
@@ -75,26 +73,18 @@ fn packs(show: &Show, agent: &Value) -> Vec<Value> {
         .collect()
 }
 
-/// What the policies in force would say of each tool, were the viewer to start a run now.
+/// What an agent may call, and what policy says of it, were the viewer to start a run now.
 pub(super) fn policy(show: &Show, agent: &Value) -> Vec<Value> {
     let registry = show.studio.gateway.registry();
-    let terms = contract(show, agent).and_then(Contract::agent).map(|agent| &agent.tools[..]).unwrap_or_default();
     let rows = agent["tools"].as_array().into_iter().flatten();
     rows.map(|row| {
         let name = row["operation"].as_str().unwrap_or_default();
         let bound = name.parse().ok().and_then(|reference| registry.tool_at(&reference));
-        let tool = terms.iter().find(|tool| tool.operation.to_string() == name);
-        let says = |mode| {
-            let operation = bound?.operation();
-            let (auth, hints, role) = (operation.policy.auth, operation.hints, show.viewer.who.role);
-            let ruling = show.studio.services.engine.policies().decide(Ask { tool, auth, hints, role, mode });
-            Some(json!({ "decision": ruling.decision, "policies": ruling.policies }))
-        };
         json!({
             "operation": name, "page": page_of(show, name), "title": bound.map(|it| &it.contract().meta.title),
             "effect": effect(row), "readOnly": row["readOnly"], "idempotent": row["idempotent"],
             "expires": row["approvalExpiresSeconds"].as_u64().map(|seconds| seconds * 1_000_000),
-            "ruling": says(Mode::Background),
+            "decision": row["decision"], "policies": row["policies"],
         })
     })
     .collect()

@@ -1,10 +1,18 @@
 //! What waits for a person: the inbox, and one request with everything that must be seen before it is decided.
 
-use axum::{extract::Path, http::StatusCode};
+use axum::{
+    extract::Path,
+    http::{HeaderValue, StatusCode, header},
+    response::IntoResponse as _,
+};
 use serde_json::{Value, json};
 
-use super::{Shown, change, page::Show, session::Sent};
-use crate::rest::query::escape;
+use super::{
+    Shown, change,
+    page::{Show, header_text},
+    session::Sent,
+};
+use crate::rest::{live::attachment, query::escape};
 
 /// Requests in the inbox.
 const ROWS: u64 = 100;
@@ -22,7 +30,7 @@ pub(super) async fn list(show: Show) -> Shown {
     if let Some(cursor) = show.asked("cursor") {
         input["cursor"] = cursor.into();
     }
-    let found = show.ask("agent.approvals.list", input).await?;
+    let found = show.ask("agent.approvals.list", show.bounded(input, 0)).await?;
     let mut approvals = found["approvals"].as_array().cloned().unwrap_or_default();
     approvals.sort_by_key(|it| it["requestedAt"].as_str().unwrap_or_default().to_owned());
     let next = found["nextCursor"].as_str().map(|cursor| show.with(&[("cursor", cursor)]));
@@ -83,12 +91,27 @@ async fn is_long(show: &Show, approval: &str) -> bool {
     let display = &found["approvals"][0]["display"];
     let change =
         change::lines(display["body"].as_str().unwrap_or_default(), display["media"].as_str().unwrap_or_default());
-    change["rest"].as_array().is_some_and(|rest| !rest.is_empty())
+    change["rest"].as_array().is_some_and(|rest| !rest.is_empty()) || change["more"] == true
+}
+
+/// The whole of what would be set free, as a file: for whoever decides about more than a page can hold.
+pub(super) async fn text(show: Show, Path(approval): Path<String>) -> Shown {
+    let found = show.ask("agent.approvals.list", json!({ "approvalId": approval })).await?;
+    let display = &found["approvals"][0]["display"];
+    let end = if display["media"].as_str().is_some_and(|media| media.contains("diff")) { "diff" } else { "txt" };
+    let body = display["body"].as_str().unwrap_or_default().to_owned();
+    let file = header_text(&attachment(&format!("{approval}.{end}")));
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
+        (header::CONTENT_DISPOSITION, file),
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
+    ];
+    Ok((headers, body).into_response())
 }
 
 /// What the same run asks now, in place of this request.
 async fn newer(show: &Show, run: &str, approval: &str) -> Option<Value> {
-    let pending = json!({ "runId": run, "status": "pending", "limit": 20 });
+    let pending = json!({ "runId": run, "status": "pending", "limit": 20, "maxBytes": 0 });
     let found = show.try_ask("agent.approvals.list", pending).await.ok()?;
     let mut rows = found["approvals"].as_array()?.iter().rev();
     rows.find(|row| row["approvalId"] != approval)

@@ -27,6 +27,12 @@ const ROWS: u64 = 200;
 /// Bytes of text that a page shows.
 const SHOWN: u64 = 64 << 10;
 
+/// Bytes of text in which a page of lines is looked for.
+const READ: u64 = 1 << 20;
+
+/// Numbered lines on a page, and bytes of them.
+const LINES: (usize, usize) = (400, 32 << 10);
+
 /// What a run has made, the first of it beside the list.
 pub(super) async fn list(show: Show, Path(run): Path<String>) -> Shown {
     page(&show, &run, None).await
@@ -45,8 +51,8 @@ async fn page(show: &Show, run: &str, chosen: Option<&str>) -> Shown {
     }
     let found = show.ask("agent.artifacts", asked).await?;
     let first = found["artifacts"][0]["artifactId"].as_str();
-    let artifact = match chosen.or(first) {
-        Some(id) => Some(show.ask("agent.artifact.get", json!({ "artifactId": id, "maxBytes": SHOWN })).await?),
+    let mut artifact = match chosen.or(first) {
+        Some(id) => Some(show.ask("agent.artifact.get", json!({ "artifactId": id, "maxBytes": READ })).await?),
         None => None,
     };
     if let Some(owner) = artifact.as_ref().and_then(|it| it["runId"].as_str()).filter(|owner| *owner != run) {
@@ -59,15 +65,53 @@ async fn page(show: &Show, run: &str, chosen: Option<&str>) -> Shown {
         _ => None,
     };
     let kind = artifact.as_ref().map(|it| kind_of(it, show.asked("as")));
+    let wanted = show.asked("line").and_then(|line| line.parse().ok()).unwrap_or(1);
+    let numbered = artifact.as_ref().filter(|_| kind == Some("text"));
+    let numbered = numbered.map(|it| numbered_lines(show, it["text"].as_str().unwrap_or_default(), wanted));
+    if show.is_page() {
+        shorten(artifact.as_mut());
+    }
     let lines = artifact.as_ref().filter(|_| kind == Some("diff"));
     let lines = lines.map(|it| change::whole(it["text"].as_str().unwrap_or_default()));
     let next = found["nextCursor"].as_str().map(|cursor| show.with(&[("cursor", cursor)]));
     let facts = json!({
         "run": head, "tab": "artifacts", "artifacts": found["artifacts"], "total": found["total"], "next": next,
-        "artifact": artifact, "kind": kind, "lines": lines, "others": others, "against": show.asked("against"), "diff": diff,
+        "artifact": artifact, "kind": kind, "lines": lines, "numbered": numbered,
+        "others": others, "against": show.asked("against"), "diff": diff,
     });
     let title = format!("Artifacts of {}", super::words::tail(run));
     show.list("studio/artifacts.html", &title, "runs", facts, "artifacts").await
+}
+
+/// Leaves as much of a text as a page shows in one piece.
+fn shorten(artifact: Option<&mut Value>) {
+    let Some(artifact) = artifact else { return };
+    let text = artifact["text"].as_str().unwrap_or_default();
+    let most = usize::try_from(SHOWN).unwrap_or(usize::MAX);
+    if text.len() > most {
+        artifact["text"] = text[..text.floor_char_boundary(most)].into();
+        artifact["truncated"] = true.into();
+    }
+}
+
+/// The lines about a line, each with its number, and the addresses of those before and behind them.
+fn numbered_lines(show: &Show, text: &str, wanted: usize) -> Value {
+    let (most, mut room) = LINES;
+    let of = text.lines().count();
+    let first = (wanted.clamp(1, of.max(1)) - 1) / most * most + 1;
+    let mut lines = Vec::new();
+    for (number, line) in (first..).zip(text.lines().skip(first - 1).take(most)) {
+        let shown = &line[..line.floor_char_boundary(room.max(80))];
+        room = room.saturating_sub(shown.len());
+        let cut = (shown.len() < line.len()).then_some(line.len());
+        lines.push(json!({ "number": number, "text": shown, "cut": cut }));
+    }
+    let last = first + lines.len().saturating_sub(1);
+    let at = |line: usize| show.with(&[("line", &line.to_string())]);
+    json!({
+        "lines": lines, "first": first, "last": last, "of": of,
+        "before": (first > 1).then(|| at(first - most)), "behind": (last < of).then(|| at(last + 1)),
+    })
 }
 
 /// As what an artifact is shown: never as a page of its own.

@@ -44,7 +44,7 @@ impl Show {
 impl Studio {
     /// How many approvals wait, where the viewer may know it.
     pub(super) async fn waiting(&self, viewer: &Viewer) -> Option<u64> {
-        let pending = json!({ "status": "pending", "limit": 1 });
+        let pending = json!({ "status": "pending", "limit": 1, "maxBytes": 0 });
         let done = self.call(viewer, "agent.approvals.list", pending, None).await.ok()?;
         done.value()["total"].as_u64()
     }

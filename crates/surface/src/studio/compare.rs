@@ -93,10 +93,13 @@ async fn context(show: &Show, compared: &Value) -> Option<Value> {
     show.try_ask("context.snapshot.diff", json!({ "left": left, "right": right })).await.ok()
 }
 
-/// What each of the two gave, with the lines in which they differ.
+/// What each of the two gave, with the lines in which they differ. Of what is long the beginning alone is compared.
 async fn results(show: &Show, a: &str, b: &str) -> Value {
     let of = async |run: &str| {
-        let audit = show.try_ask("agent.audit", json!({ "runId": run, "stepLimit": 1 })).await.unwrap_or_default();
+        let audit = show
+            .try_ask("agent.audit", json!({ "runId": run, "stepLimit": 1, "maxBytes": 1 << 20 }))
+            .await
+            .unwrap_or_default();
         let result = audit.get("result").or_else(|| audit.get("problem")).cloned().unwrap_or_default();
         if result.is_null() { String::new() } else { crate::render::reference::pretty(&result) + "\n" }
     };

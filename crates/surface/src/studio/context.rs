@@ -46,7 +46,7 @@ async fn calls(show: &Show, run: &str) -> Vec<Value> {
     let mut calls = Vec::new();
     let mut after = json!(-1);
     while calls.len() < CALLS {
-        let asked = json!({ "runId": run, "stepsAfter": after, "stepLimit": 1000 });
+        let asked = json!({ "runId": run, "stepsAfter": after, "stepLimit": 1000, "maxBytes": 0 });
         let Ok(audit) = show.try_ask("agent.audit", asked).await else { break };
         for step in audit["steps"].as_array().into_iter().flatten() {
             let model = step["operation"].as_str().is_some_and(|operation| operation.starts_with("model.call@"));

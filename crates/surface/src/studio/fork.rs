@@ -50,6 +50,15 @@ pub(super) async fn start(Path(run): Path<String>, sent: Sent) -> Shown {
     }
 }
 
+/// Takes out what is what the run was given anyway.
+fn unchanged(input: &mut Value, kept: Option<&Value>) {
+    let Some(fields) = input.get_mut("input").and_then(Value::as_object_mut) else { return };
+    fields.retain(|name, value| kept.and_then(|kept| kept.get(name)) != Some(value));
+    if fields.is_empty() {
+        input.as_object_mut().map(|input| input.shift_remove("input"));
+    }
+}
+
 struct Fork {
     run: String,
     head: Value,
@@ -58,6 +67,8 @@ struct Fork {
     input: Value,
     plan: Option<Value>,
     wrong: Option<String>,
+    /// Whether the fields hold what the run was given.
+    filled: bool,
 }
 
 impl Fork {
@@ -70,18 +81,23 @@ impl Fork {
     ) -> Result<Self, Halt> {
         let text = |name: &str| head[name].as_str().unwrap_or_default();
         let agent = agents::describe(show, &format!("{}@{}", text("agentKey"), text("agentVersion"))).await;
-        let mut fields = Vec::new();
+        let was = run::given(show, run).await.and_then(|given| given.get("input").cloned());
+        let (mut fields, mut kept) = (Vec::new(), None);
         if let Ok(agent) = agent {
             // What is left out keeps its value, so nothing of it is needed here.
             let mut schema = agent["input"].clone();
             for keyword in ["required", "if", "then", "else", "minProperties"] {
                 schema.as_object_mut().map(|schema| schema.shift_remove(keyword));
             }
-            let mut input = Builder::new(typed).field(&schema, &schema, "/input", false, None);
+            let mut input = Builder::new(typed).field(&schema, &schema, "/input", false, was.as_ref());
             input.label = "Input: what is left empty keeps its value".into();
             for field in &mut input.fields {
                 field.placeholder = None;
             }
+            // What the form says of the run's own input, so that only what was changed is sent.
+            kept = was
+                .as_ref()
+                .and_then(|was| read(&mut Builder::new(None).field(&schema, &schema, "/input", false, Some(was))));
             fields.push(input);
         }
         fields.extend(person::fields(show, "agent.fork", &["budget", "reason"], typed));
@@ -91,7 +107,8 @@ impl Fork {
                 input[field.key.as_str()] = value;
             }
         }
-        Ok(Self { run: run.to_owned(), head, at, fields, input, plan: None, wrong: None })
+        unchanged(&mut input, kept.as_ref());
+        Ok(Self { run: run.to_owned(), head, at, fields, input, plan: None, wrong: None, filled: was.is_some() })
     }
 
     /// Asks what the fork would do; that starts nothing.
@@ -116,9 +133,30 @@ impl Fork {
     async fn page(&self, show: &Show, status: StatusCode) -> Shown {
         let facts = json!({
             "run": self.head, "tab": "fork", "at": self.at, "last": last(&self.head), "fields": self.fields, "plan": self.plan,
-            "wrong": self.wrong,
+            "wrong": self.wrong, "filled": self.filled,
         });
         let title = format!("Fork {}", super::words::tail(&self.run));
         show.answer(status, "studio/fork.html", &title, "runs", facts).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fork_is_told_only_what_was_changed() {
+        let of = |typed: Value, kept: Option<Value>| {
+            let mut input = json!({ "runId": "run_1", "input": typed });
+            unchanged(&mut input, kept.as_ref());
+            input.get("input").cloned()
+        };
+        let was = json!({ "steps": 3, "value": [1] });
+        assert_eq!(of(was.clone(), Some(was.clone())), None);
+        assert_eq!(of(json!({ "steps": 4, "value": [1] }), Some(was.clone())), Some(json!({ "steps": 4 })));
+        assert_eq!(of(json!({ "steps": 3 }), None), Some(json!({ "steps": 3 })));
+        let mut without = json!({ "runId": "run_1" });
+        unchanged(&mut without, Some(&was));
+        assert_eq!(without, json!({ "runId": "run_1" }));
     }
 }

@@ -165,7 +165,7 @@ fn link(run: &str, node: &Value, here: bool) -> String {
     match id.split(':').next().unwrap_or_default() {
         "step" if here => format!("{base}?step={}#inspector", node["stepNumber"]),
         "artifact" if here => {
-            let line = node["line"].as_u64().map(|line| format!("?as=text#L{line}")).unwrap_or_default();
+            let line = node["line"].as_u64().map(|line| format!("?as=text&line={line}#L{line}")).unwrap_or_default();
             format!("{base}/artifacts/{}{line}", text("artifactId").unwrap_or_default())
         }
         "step" | "artifact" => graph(),
@@ -191,7 +191,7 @@ mod tests {
         let of = |node: Value, here| link("run_1", &node, here);
         let line = json!({ "id": "artifact:art_1:5", "artifactId": "art_1", "line": 5, "events": [7] });
         assert_eq!(of(line.clone(), false), "/studio/runs/run_1/graph?focus=artifact:art_1:5");
-        assert_eq!(of(line, true), "/studio/runs/run_1/artifacts/art_1?as=text#L5");
+        assert_eq!(of(line, true), "/studio/runs/run_1/artifacts/art_1?as=text&line=5#L5");
         assert_eq!(of(json!({ "id": "decision:4", "events": [4] }), false), "/studio/runs/run_1/events?from=4#e4");
         let step = json!({ "id": "run:run_2:3", "runId": "run_2", "stepNumber": 3, "events": [0] });
         assert_eq!(of(step, false), "/studio/runs/run_2?step=3#inspector");

@@ -159,6 +159,19 @@ impl Show {
         if query.is_empty() { path } else { format!("{path}?{query}") }
     }
 
+    /// Whether people look at it, and not a program.
+    pub(super) fn is_page(&self) -> bool {
+        self.format == Format::Html
+    }
+
+    /// What is asked for of a long value: its beginning where a page shows it, all of it where the facts are wanted.
+    pub(super) fn bounded(&self, mut asked: Value, most: u64) -> Value {
+        if self.is_page() {
+            asked["maxBytes"] = most.into();
+        }
+        asked
+    }
+
     /// A key for a form that is to count once, however often it is sent.
     fn once(&self) -> String {
         let services = &self.studio.services;

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     Shown,
     page::{Show, data, header_text},
-    run::head,
+    run::{SHOWN, head},
     session::Sent,
     words::tail,
 };
@@ -19,7 +19,7 @@ const STEPS: u64 = 500;
 /// Who, on whose authority, from what, what it did, who allowed it, what it made, and what proves it.
 pub(super) async fn account(show: Show, Path(run): Path<String>) -> Shown {
     let head = head(&show, &run).await?;
-    let asked = json!({ "runId": run, "stepLimit": STEPS });
+    let asked = show.bounded(json!({ "runId": run, "stepLimit": STEPS }), SHOWN);
     let audit = show.ask("agent.audit", asked).await?;
     let log = show.try_ask("log.checkpoint", json!({})).await.ok();
     let title = format!("Audit of {}", tail(&run));
@@ -56,7 +56,7 @@ pub(super) async fn log(show: Show) -> Shown {
 
 /// What the log says of the newest event of a run: its signed head, the way there, and the keys that sign.
 pub(super) async fn proof(show: Show, Path(run): Path<String>) -> Shown {
-    let audit = show.ask("agent.audit", json!({ "runId": run, "stepLimit": 1 })).await?;
+    let audit = show.ask("agent.audit", json!({ "runId": run, "stepLimit": 1, "maxBytes": 0 })).await?;
     let checkpoint = show.ask("log.checkpoint", json!({})).await?;
     let asked = json!({ "stream": run, "seq": audit["record"]["lastSeq"], "treeSize": checkpoint["treeSize"] });
     let proof = show.try_ask("log.proof", asked).await.ok();

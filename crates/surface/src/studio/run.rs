@@ -15,6 +15,9 @@ use crate::rest::query::escape;
 /// Steps on a page.
 const STEPS: u64 = 50;
 
+/// Bytes of what a run was given, or gave, on a page.
+pub(super) const SHOWN: u64 = 16 << 10;
+
 /// What every tab of a run shows above it.
 pub(super) async fn head(show: &Show, run: &str) -> Result<Value, Halt> {
     let status = show.ask("agent.status", json!({ "runId": run })).await?;
@@ -23,7 +26,7 @@ pub(super) async fn head(show: &Show, run: &str) -> Result<Value, Halt> {
         head["tookMicros"] = took.into();
     }
     if head["waitingFor"]["approvalId"].is_string() {
-        let pending = json!({ "runId": run, "status": "pending", "limit": 20 });
+        let pending = json!({ "runId": run, "status": "pending", "limit": 20, "maxBytes": 0 });
         head["approvals"] = show.ask("agent.approvals.list", pending).await?["approvals"].clone();
     }
     Ok(head)
@@ -33,7 +36,10 @@ pub(super) async fn head(show: &Show, run: &str) -> Result<Value, Halt> {
 pub(super) async fn timeline(show: Show, Path(run): Path<String>) -> Shown {
     let head = head(&show, &run).await?;
     let after = after(&show);
-    let audit = window(&show, &run, after, Some(timeline::PARTS)).await?;
+    let asked = show.bounded(json!({ "runId": run, "given": true, "overview": timeline::PARTS }), SHOWN);
+    let audit = window(&show, asked, after).await?;
+    let mut cut = audit["cut"].as_array().into_iter().flatten();
+    let gave = audit["result"].is_object() || cut.any(|cut| cut["field"] == "result");
     let total = audit["totals"]["steps"].as_u64().unwrap_or_default();
     let map = (total > STEPS).then(|| timeline::map(&audit["overview"], total));
     let chosen = match show.asked("step").and_then(|step| step.parse::<u64>().ok()) {
@@ -47,10 +53,24 @@ pub(super) async fn timeline(show: Show, Path(run): Path<String>) -> Shown {
     let signs: Map<String, Value> = STATES.iter().map(|it| ((*it).to_owned(), json!(state(it)))).collect();
     let facts = json!({
         "signs": signs, "marks": MARKS, "run": head, "audit": audit, "map": map, "from": after + 1, "step": chosen,
+        "gave": gave,
         "tab": "timeline", "next": next, "first": first,
     });
     let title = format!("{} {}", head["agentKey"].as_str().unwrap_or_default(), tail(&run));
     show.page("studio/run.html", &title, "runs", facts).await
+}
+
+/// The longest input that is put into a form, in bytes.
+const TYPED: u64 = 64 << 10;
+
+/// What a run was given, where the viewer may see it and where it fits into a form.
+pub(super) async fn given(show: &Show, run: &str) -> Option<Value> {
+    let asked = json!({ "runId": run, "stepLimit": 1, "given": true, "maxBytes": TYPED });
+    let audit = show.try_ask("agent.audit", asked).await.ok()?;
+    audit
+        .get("given")
+        .filter(|_| audit["cut"].as_array().is_none_or(|cut| cut.iter().all(|it| it["field"] == "result")))
+        .cloned()
 }
 
 /// The step behind which the page begins; -1 for the first page. The map of a run says `from` for the step behind it.
@@ -59,15 +79,13 @@ fn after(show: &Show) -> i64 {
     number("after").or_else(|| number("from").map(|from| from.saturating_sub(1))).unwrap_or(-1).max(-1)
 }
 
-/// What `agent.audit` says of a run and of its steps behind this one, as they are drawn. The step before them is asked for
+/// What `agent.audit` says, of the steps behind this one, as they are drawn. The step before them is asked for
 /// as well: it says when nothing was under way.
-async fn window(show: &Show, run: &str, after: i64, parts: Option<u64>) -> Result<Value, Halt> {
+async fn window(show: &Show, mut asked: Value, after: i64) -> Result<Value, Halt> {
     let limit = show.asked("limit").and_then(|limit| limit.parse().ok()).unwrap_or(STEPS).clamp(1, 1000);
     let more = i64::from(after >= 0);
-    let mut asked = json!({ "runId": run, "stepsAfter": after - more, "stepLimit": limit + more.unsigned_abs() });
-    if let Some(parts) = parts {
-        asked["overview"] = parts.into();
-    }
+    asked["stepsAfter"] = (after - more).into();
+    asked["stepLimit"] = (limit + more.unsigned_abs()).into();
     let mut audit = show.ask("agent.audit", asked).await?;
     if let Some(steps) = audit["steps"].as_array_mut() {
         let earlier = steps.first().filter(|step| step["stepNumber"].as_i64().is_some_and(|number| number <= after));
@@ -84,7 +102,7 @@ async fn window(show: &Show, run: &str, after: i64, parts: Option<u64>) -> Resul
 
 /// The steps of a run as data, for a window over them.
 pub(super) async fn steps(show: Show, Path(run): Path<String>) -> Shown {
-    let audit = window(&show, &run, after(&show), None).await?;
+    let audit = window(&show, json!({ "runId": run, "maxBytes": 0 }), after(&show)).await?;
     Ok(data(&json!({ "steps": audit["steps"], "total": audit["totals"]["steps"] })))
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Shown, agents,
     page::{Halt, Show},
+    run,
     session::Sent,
 };
 use crate::{
@@ -19,24 +20,35 @@ use crate::{
 /// What of `agent.run` is asked for beside the agent's input, in this order.
 const MORE: &[&str] = &["prompt", "mode", "priority", "deadline", "contextSnapshotId", "budget", "notify"];
 
-/// The form; parameters that are named like its fields fill it in.
+/// Why a form is empty that was to be filled in like another run.
+const UNSEEN: &str =
+    "What that run was given is not filled in: it is too long for a form, was erased, or is not for you to see.";
+
+/// The form; parameters that are named like its fields fill it in, and so does what a run was given that is to be had
+/// again.
 pub(super) async fn form(show: Show, Path(name): Path<String>) -> Shown {
     let agent = agents::describe(&show, &name).await?;
     let given = show.query.iter().any(|(name, _)| name.starts_with('/')).then_some(&show.query[..]);
-    let mut fields = fields(&show, &agent, given)?;
+    let like = show.asked("like").filter(|_| given.is_none());
+    let was = match like {
+        Some(run) => run::given(&show, run).await,
+        None => None,
+    };
+    let mut fields = fields(&show, &agent, given, was.as_ref())?;
     let input = value(&agent, &name, &mut fields);
     // Nobody is told what is wrong with what they have not entered yet.
     for field in &mut fields {
         forget(field);
     }
-    page(&show, &name, &agent, Filled { fields, input, status: StatusCode::OK, wrong: None, issues: Vec::new() }).await
+    let wrong = (like.is_some() && was.is_none()).then(|| UNSEEN.to_owned());
+    page(&show, &name, &agent, Filled { fields, input, status: StatusCode::OK, wrong, issues: Vec::new() }).await
 }
 
 /// Starts a run, or shows the form again with what is wrong; nothing that was typed is lost.
 pub(super) async fn start(Path(name): Path<String>, sent: Sent) -> Shown {
     let show = &sent.show;
     let agent = agents::describe(show, &name).await?;
-    let mut fields = fields(show, &agent, Some(sent.all()))?;
+    let mut fields = fields(show, &agent, Some(sent.all()), None)?;
     let input = value(&agent, &name, &mut fields);
     let mut filled = Filled { fields, input, status: StatusCode::OK, wrong: None, issues: Vec::new() };
     if sent.field("add").is_some() || sent.field("check").is_none() && sent.field("start").is_none() {
@@ -94,14 +106,25 @@ fn operation(show: &Show) -> Result<&BoundOperation, Halt> {
     found.map(|operation| &**operation).ok_or_else(|| show.refused(Refusal::plain("operation-not-found")))
 }
 
-fn fields(show: &Show, agent: &Value, typed: Option<&[(String, String)]>) -> Result<Vec<Field>, Halt> {
+fn fields(
+    show: &Show,
+    agent: &Value,
+    typed: Option<&[(String, String)]>,
+    was: Option<&Value>,
+) -> Result<Vec<Field>, Halt> {
     let root = &operation(show)?.operation().input;
     let builder = Builder::new(typed);
-    let mut input = builder.field(&agent["input"], &agent["input"], "/input", true, None);
+    let mut input = builder.field(&agent["input"], &agent["input"], "/input", true, was.map(|was| &was["input"]));
     input.label = "Input".into();
     let mut fields = vec![input];
     for name in MORE {
-        let mut field = builder.field(root, &root["properties"][*name], &format!("/{name}"), false, None);
+        let mut field = builder.field(
+            root,
+            &root["properties"][*name],
+            &format!("/{name}"),
+            false,
+            was.and_then(|was| was.get(*name)),
+        );
         if *name == "prompt" {
             (field.widget, field.personal) = ("textarea", true);
         }

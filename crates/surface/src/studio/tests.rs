@@ -557,7 +557,20 @@ async fn a_fork_says_what_it_would_do_before_it_does_it() {
     let plan: Vec<&str> =
         facts["plan"]["plan"].as_array().unwrap().iter().map(|it| it["action"].as_str().unwrap()).collect();
     assert_eq!((plan, &facts["plan"]["reused"]), (vec!["reused", "reused", "again", "again"], &json!(2)));
-    assert!(browser.page(&path).await.contains("name=\"/input/steps\""));
+    // What a run was given is for whoever started it and for administrators.
+    let steps = |form: &str| {
+        let field = form.split("name=\"/input/steps\"").nth(1).and_then(|rest| rest.split('>').next());
+        field.and_then(|field| field.split("value=\"").nth(1)).map(|value| value.split('"').next().unwrap().to_owned())
+    };
+    let form = browser.page(&path).await;
+    assert!(steps(&form).as_deref() == Some("") && form.contains("is not for you to see"));
+    let mut owner = Browser::of(&world, "admin").await;
+    assert_eq!(steps(&owner.page(&path).await).as_deref(), Some("4"));
+    assert_eq!(steps(&owner.page(&format!("/studio/agents/echo/new?like={run}")).await).as_deref(), Some("4"));
+    let page = format!("/studio/runs/{run}");
+    let (seen, sealed) = (owner.page(&page).await, browser.page(&page).await);
+    assert!(seen.contains("aria-label=\"Input\"") && !seen.contains("Sealed beside"));
+    assert!(sealed.contains("Sealed beside") && !sealed.contains("aria-label=\"Input\""));
     let token = browser.token().await;
     let look = [("csrf", token.as_str()), ("at", "1"), ("preview", "true"), ("/input/steps", "9")];
     let page = text(browser.post(&path, &look).await).await;

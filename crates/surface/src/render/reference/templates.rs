@@ -1,6 +1,6 @@
 //! The templates, and the few filters they need. All text is escaped unless a filter made it safe.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde};
 use serde::Serialize;
@@ -16,12 +16,24 @@ use crate::{
 };
 
 static TEMPLATES: LazyLock<Environment<'static>> =
-    LazyLock::new(|| environment(SOURCES, UndefinedBehavior::SemiStrict));
+    LazyLock::new(|| environment(SOURCES, UndefinedBehavior::SemiStrict, format));
 
 /// Replies leave out what they have nothing to say about, so on Studio's pages what is absent is empty.
-static STUDIO: LazyLock<Environment<'static>> = LazyLock::new(|| environment(PAGES, UndefinedBehavior::Chainable));
+static STUDIO: LazyLock<Environment<'static>> =
+    LazyLock::new(|| environment(PAGES, UndefinedBehavior::Chainable, format_cut));
 
-fn environment(sources: &[(&'static str, &'static str)], undefined: UndefinedBehavior) -> Environment<'static> {
+/// The longest text that a page of Studio prints unless its template says `long`, in bytes. Whoever names an agent or a
+/// step chooses how long the name is, and no template can forget it.
+const LONGEST: usize = 4096;
+
+/// How a value is printed.
+type Formatter = fn(&mut Output<'_>, &mut State<'_, '_>, &Value) -> Result<(), minijinja::Error>;
+
+fn environment(
+    sources: &[(&'static str, &'static str)],
+    undefined: UndefinedBehavior,
+    format: Formatter,
+) -> Environment<'static> {
     let mut templates = Environment::new();
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     templates.set_syntax(syntax.expect("the usual delimiters do not clash"));
@@ -59,6 +71,13 @@ fn environment(sources: &[(&'static str, &'static str)], undefined: UndefinedBeh
         escape(text, &mut html);
         Value::from_safe_string(html)
     });
+    templates.add_filter("long", |text: &str| {
+        let mut html = String::with_capacity(text.len() + 16);
+        escape(&safe(text), &mut html);
+        Value::from_safe_string(html)
+    });
+    let brief_or_nothing = |text: Option<&str>, most: usize| brief(text.unwrap_or_default(), most).into_owned();
+    templates.add_filter("brief", brief_or_nothing);
     templates.add_filter("untrusted", |text: &str| Value::from_safe_string(markdown::untrusted(text)));
     templates.add_filter("segment", |text: &str| query::escape(text));
     templates.add_global("stylesheet", assets::path("docs", "css"));
@@ -189,8 +208,28 @@ fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Res
     }
 }
 
-/// A sentence as HTML: escaped, with `…` in backticks as code.
+/// As [`format`], with no text longer than a page can bear.
+fn format_cut(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), minijinja::Error> {
+    match value.as_str() {
+        Some(text) if text.len() > LONGEST && !value.is_safe() => {
+            format(out, state, &Value::from(brief(text, LONGEST).into_owned()))
+        }
+        _ => format(out, state, value),
+    }
+}
+
+/// A text where it has at most so many bytes, and otherwise its beginning with the length of the whole.
+fn brief(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return text.into();
+    }
+    let start = text[..text.floor_char_boundary(most)].trim_end();
+    format!("{start}… (cut here: {} characters in all)", text.chars().count()).into()
+}
+
+/// A sentence as HTML: escaped, with `…` in backticks as code, and with what hides in it made visible.
 fn inline(text: &str) -> Value {
+    let text = &safe(text);
     let mut html = String::with_capacity(text.len() + 16);
     for (index, part) in text.split('`').enumerate() {
         let closed = index % 2 == 1 && text.split('`').count() > index + 1;
@@ -285,6 +324,20 @@ mod tests {
     fn a_sentence_is_escaped_and_its_code_is_code() {
         assert_eq!(inline("a <b> `c < d` e").to_string(), "a &lt;b&gt; <code>c &lt; d</code> e");
         assert_eq!(inline("an odd ` one").to_string(), "an odd ` one");
+        assert_eq!(inline("a \u{202e}b `\u{1b}c`").to_string(), "a ⟦U+202E⟧b <code>\\x1bc</code>");
+    }
+
+    #[test]
+    fn a_text_without_end_is_cut_on_every_page_of_studio_and_says_so() {
+        let mut studio = environment(&[], UndefinedBehavior::Chainable, format_cut);
+        let page = "{{ name }}|{{ name | brief(5) }}|{{ none | brief(5) }}|{{ name | long }}";
+        studio.add_template("page.html", page).unwrap();
+        let name = "<é>".repeat(2000);
+        let page = studio.get_template("page.html").unwrap().render(minijinja::context! { name }).unwrap();
+        let parts: Vec<&str> = page.split('|').collect();
+        assert!(parts[0].starts_with("&lt;é&gt;&lt;é") && parts[0].ends_with("… (cut here: 6000 characters in all)"));
+        assert_eq!(parts[1..3], ["&lt;é&gt;&lt;… (cut here: 6000 characters in all)", ""]);
+        assert_eq!(parts[3], "&lt;é&gt;".repeat(2000));
     }
 
     #[test]
