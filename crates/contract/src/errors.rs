@@ -74,6 +74,7 @@ pub const EVERY_CALL: &[&str] = &[
     "not-bound",
     "overloaded",
     "storage-unavailable",
+    "storage-damaged",
     "storage-full",
 ];
 
@@ -241,6 +242,9 @@ pub const CATALOGUE: &[CatalogueError] = catalogue! {
     "internal" 500 Server again "Internal error"
         "The server met a condition that it does not know how to handle; the reason stands in its log."
         "Send the request again with the same `Idempotency-Key`; if it persists, give the operator the `traceId`.";
+    "storage-damaged" 500 Server once "What is stored was altered"
+        "The server found something in its storage that is not what it wrote there, so nothing is answered from it."
+        "Keep the data folder as it is, and compare it with a backup or an exported bundle. Other runs can still be read.";
     "not-bound" 501 Binding once "Nothing carries this operation out"
         "The contract is loaded, but this server has nothing bound to it."
         "Add a `binding` to the contract, or call a server that provides the operation.";

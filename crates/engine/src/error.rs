@@ -128,7 +128,8 @@ fn store_code(error: &StoreError) -> &'static str {
         StoreError::Conflict { .. } => "conflict",
         StoreError::Remembered(_) => "idempotency-in-flight",
         StoreError::Cursor(_) => "input-invalid",
-        StoreError::Damaged(_) | StoreError::Unavailable(_) => "storage-unavailable",
+        StoreError::Unavailable(_) => "storage-unavailable",
+        StoreError::Damaged(_) => "storage-damaged",
         // A ceiling ends a run, never a call: a call that meets one is a mistake of ours.
         StoreError::Exhausted(_) => "internal",
     }

@@ -5,6 +5,7 @@ mod real;
 use std::{fs::OpenOptions, io::Write as _, os::unix::fs::FileExt as _, process::Stdio};
 
 use real::Server;
+use rusqlite::Connection;
 
 #[test]
 fn a_log_that_cannot_be_written_ends_nothing() {
@@ -36,6 +37,39 @@ fn a_damaged_database_is_refused_in_words_and_never_read_wrongly() {
         (Ok(()), Some(runs)) => assert!(runs.code != 0 || runs.out.lines().count() == 20, "{}{}", runs.out, runs.err),
         (Ok(()), None) => unreachable!("a server that serves is asked"),
     }
+}
+
+#[test]
+fn an_altered_event_is_named_by_whoever_reads_it_and_hides_no_other_run() {
+    let mut server = Server::start(&[]);
+    let runs = [(); 3].map(|()| {
+        assert_eq!(server.affiant(&["start", "echo", "--wait"]).code, 0);
+        server.affiant(&["run", "list", "--limit", "1", "-o", "id"]).out.trim().to_owned()
+    });
+    server.stop();
+    let database = Connection::open(server.data().join("journal.db")).unwrap();
+    let alter = "UPDATE events SET bytes = CAST(replace(bytes, 'echo', 'ECHO') AS BLOB) WHERE seq = ?2
+                 AND stream = (SELECT stream FROM streams WHERE name = ?1)";
+    let alter_last = alter.replace("'echo', 'ECHO'", "'completed', 'COMPLETED'");
+    assert_eq!(database.execute(alter, (&runs[0], 0)).unwrap(), 1);
+    assert_eq!(database.execute(&alter_last, (&runs[1], 4)).unwrap(), 1);
+    drop(database);
+    server.try_to_serve().unwrap();
+    for (run, event) in [(&runs[0], 0), (&runs[1], 4)] {
+        for command in [&["verify", run][..], &["run", "get", run], &["run", "explain", run]] {
+            let said = server.affiant(command);
+            assert_eq!(said.code, 20, "{command:?} {}{}", said.out, said.err);
+            let named = format!("event {event} of stream {run} is not as it was written");
+            assert!(said.err.contains(&named), "{command:?} {}", said.err);
+        }
+    }
+    let listed = server.affiant(&["run", "list", "-o", "id"]);
+    assert_eq!((listed.code, listed.out.lines().count()), (0, 3), "{}", listed.err);
+    for filter in ["tokens:<5", "text:hello"] {
+        let found = server.affiant(&["run", "list", "-q", filter, "-o", "id"]);
+        assert_eq!(found.code, 0, "{filter} {}", found.err);
+    }
+    assert_eq!(server.affiant(&["verify", &runs[2]]).code, 0);
 }
 
 #[test]

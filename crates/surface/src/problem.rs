@@ -189,7 +189,10 @@ impl From<StoreError> for Refusal {
         let refusal = match &error {
             StoreError::Full | StoreError::ReadOnly => Self::plain("storage-full"),
             // A ceiling ends a run, never a call: a call that meets one is a mistake of ours.
-            StoreError::Damaged(_) | StoreError::Exhausted(_) => return Self::internal(error),
+            StoreError::Exhausted(_) => return Self::internal(error),
+            StoreError::Damaged(what) => {
+                Self::new("storage-damaged", format!("The storage was altered or is broken: {what}."))
+            }
             StoreError::Unavailable(_) => Self::plain("storage-unavailable"),
             StoreError::Conflict { .. } => {
                 Self::new("conflict", "Somebody else changed the same thing at this moment. Look again, then decide.")

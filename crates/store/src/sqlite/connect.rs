@@ -111,7 +111,8 @@ fn check(connection: &Connection) -> Result<(), Wrong> {
     let mut sql = Writes::prepare(connection)?;
     let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, rows::frontier(row, 2)?.size()));
     for (number, tenant, size) in sql.frontiers.all([], read)? {
-        let last = sql.last_leaf.first([&number], |row| rows::entry(row, 1, 2).and_then(|_| whole(row, 0)))?;
+        let named = || format!("the newest event of tenant {tenant}");
+        let last = sql.last_leaf.first([&number], |row| rows::entry(row, 1, 2, named).and_then(|_| whole(row, 0)))?;
         let events = last.map_or(0, |leaf| leaf + 1);
         if events != size {
             let what = format!("the log of tenant {tenant} says {size} events, and there are {events}");

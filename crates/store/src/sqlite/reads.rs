@@ -189,8 +189,10 @@ impl Store for SqliteStore {
     async fn tail(&self, after: u64, limit: usize) -> Result<Vec<Positioned>, StoreError> {
         let (after, limit) = (clamped(after), clamped(limit as u64));
         let read = |row: &Row<'_>| {
-            let (tenant, stream) = (rows::text(row, 1)?, rows::text(row, 2)?);
-            Ok(Positioned { position: whole(row, 0)?, tenant, stream, entry: rows::entry(row, 3, 4)? })
+            let (position, tenant, stream): (_, _, StreamId) =
+                (whole(row, 0)?, rows::text(row, 1)?, rows::text(row, 2)?);
+            let entry = rows::entry(row, 3, 4, || format!("an event of stream {stream} (position {position})"))?;
+            Ok(Positioned { position, tenant, stream, entry })
         };
         self.readers.ask(move |reader| reader.sql.tail.all([&after, &limit], read).map_err(of_sqlite)).await
     }
@@ -234,11 +236,12 @@ impl Reader<'_> {
         let mut seq = from;
         let mut gap = None;
         let read = |row: &Row<'_>| {
-            if whole(row, 0)? != seq {
+            let here = whole(row, 0)?;
+            if here != seq {
                 gap.get_or_insert(seq);
             }
             seq += 1;
-            rows::entry(row, 1, 2)
+            rows::entry(row, 1, 2, || format!("event {here} of stream {stream}"))
         };
         let values: [&dyn rusqlite::ToSql; 4] =
             [&tenant.as_str(), &stream.as_str(), &clamped(from), &clamped(limit as u64)];

@@ -8,7 +8,7 @@ use affiant_proof::tree::Frontier;
 use rusqlite::{Result, Row, types::Type};
 
 /// The column holds something that cannot be.
-fn impossible(column: usize, what: &'static str) -> rusqlite::Error {
+fn impossible(column: usize, what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, what.into())
 }
 
@@ -33,13 +33,13 @@ pub(super) fn maybe_text<T: for<'a> From<&'a str>>(row: &Row<'_>, column: usize)
     Ok(row.get_ref(column)?.as_str_or_null()?.map(T::from))
 }
 
-/// An event whose bytes are those that were hashed when it was written.
-pub(super) fn entry(row: &Row<'_>, hash: usize, bytes: usize) -> Result<Entry> {
+/// An event whose bytes are those that were hashed when it was written. `named` says which it is, where it is not so.
+pub(super) fn entry(row: &Row<'_>, hash: usize, bytes: usize, named: impl FnOnce() -> String) -> Result<Entry> {
     let leaf = digest(row, hash)?;
     let bytes_found = row.get_ref(bytes)?.as_blob()?;
     match Digest::of_leaf(bytes_found) == leaf {
         true => Ok(Entry { bytes: bytes_found.into(), leaf }),
-        false => Err(impossible(bytes, "the bytes of an event are not those that were written")),
+        false => Err(impossible(bytes, format!("{} is not as it was written", named()))),
     }
 }
 

@@ -123,8 +123,13 @@ async fn an_event_whose_bytes_were_altered_is_never_given_out() {
     std::fs::write(&file, bytes).unwrap();
     let store = open(&file).unwrap();
     let answer = store.load(&tenant(), &"run_1".into(), 0, 9).await;
-    assert!(matches!(&answer, Err(StoreError::Damaged(_))), "{answer:?}");
-    assert!(matches!(store.tail(0, 9).await, Err(StoreError::Damaged(_))));
+    match (answer, store.tail(0, 9).await) {
+        (Err(StoreError::Damaged(of_run)), Err(StoreError::Damaged(of_all))) => {
+            assert_eq!(of_run, "event 0 of stream run_1 is not as it was written");
+            assert_eq!(of_all, "an event of stream run_1 (position 1) is not as it was written");
+        }
+        other => panic!("{other:?}"),
+    }
     assert_eq!(store.load(&tenant(), &"run_2".into(), 0, 9).await.unwrap().len(), 1);
 }
 

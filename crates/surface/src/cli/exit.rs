@@ -64,6 +64,7 @@ impl Exit {
     pub(crate) fn of_problem(status: u16, code: &str) -> Self {
         match (status, code) {
             (_, "policy-denied") => Self::Denied,
+            (_, "storage-damaged") => Self::Altered,
             (401 | 403, _) => Self::NotAllowed,
             (404, _) => Self::NotFound,
             (409, _) => Self::Conflict,

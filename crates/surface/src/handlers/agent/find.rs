@@ -100,7 +100,7 @@ async fn holds(services: &Services, who: &Principal, tests: &[Test], row: &RunRo
     let (mut used, mut words) = (None, None);
     for test in tests {
         if test.needs() == Needs::Usage && used.is_none() {
-            used = Some(usage::of_row(services, &who.tenant, row).await?);
+            used = Some(status::if_whole(usage::of_row(services, &who.tenant, row).await)?);
         }
         if test.needs() == Needs::Words && words.is_none() {
             words = Some(said(services, who, row).await?);
@@ -115,7 +115,7 @@ async fn holds(services: &Services, who: &Principal, tests: &[Test], row: &RunRo
 
 /// What was said to a run, as far as this caller may see it.
 async fn said(services: &Services, who: &Principal, row: &RunRow) -> Result<Words, Refusal> {
-    let first = status::submitted(services, &who.tenant, &row.run).await?;
+    let first = status::if_whole(status::submitted(services, &who.tenant, &row.run).await)?;
     let given = match may_see(who, &row.actor) {
         true => services.opened_at(&who.tenant, &row.run.stream(), 0).await?,
         false => None,

@@ -172,21 +172,30 @@ pub(super) fn label(first: &RunSubmitted) -> Option<String> {
 }
 
 async fn more_of(services: &Services, tenant: &TenantId, row: &RunRow, usage: bool) -> Result<More, Refusal> {
-    let first = submitted(services, tenant, &row.run).await?;
+    let first = if_whole(submitted(services, tenant, &row.run).await)?;
     let label = first.as_ref().and_then(label);
     Ok(More {
         agent_version: row.agent_version.clone(),
         planner: PlannerWords::of_kind(&row.planner),
         label,
         steps: row.steps,
-        waiting_for: waiting_for(services, tenant, row).await?,
+        waiting_for: if_whole(waiting_for(services, tenant, row).await)?,
         priority: row.priority,
         mode: first.map(|first| first.mode),
         started_by: row.actor.to_string(),
         parent_run_id: row.parent.clone(),
         ended_at: row.ended_at.map(Moment),
-        usage: if usage { usage::of_row(services, tenant, row).await? } else { None },
+        usage: if usage { if_whole(usage::of_row(services, tenant, row).await)? } else { None },
     })
+}
+
+/// What a run's journal says of it, where the journal is as it was written. A run whose journal was altered stays on
+/// lists, without what only the journal says; whoever asks for that run alone is told.
+pub(super) fn if_whole<T>(said: Result<Option<T>, Refusal>) -> Result<Option<T>, Refusal> {
+    match said {
+        Err(refusal) if refusal.code() == "storage-damaged" => Ok(None),
+        said => said,
+    }
 }
 
 /// What began a run.
