@@ -23,6 +23,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) policies: &'a PolicySet,
     /// Steps that are carried out here right now.
     pub(crate) flying: &'a BTreeSet<u64>,
+    /// Of those, the calls of models that wait for their turn: nothing was sent yet.
+    pub(crate) queueing: &'a BTreeSet<u64>,
     /// What surrounds calls of models; none where no model decides.
     pub(crate) purse: Option<&'a Purse>,
     /// Whether a call may wait for what others hold back of a budget.
@@ -98,9 +100,24 @@ impl Work {
     }
 
     fn miss_deadline(&mut self, turn: &Turn<'_>) -> Result<(), NotWritten> {
-        let message = "the run had not ended at its deadline";
-        let drafts = decide::give_up(self.run(), "deadline-exceeded", message, |step| self.repeatable(step));
+        let waits = |step| turn.queueing.contains(&step);
+        let message = match self.paced(waits) {
+            Some(why) => format!("the run had not ended at its deadline: {why}"),
+            None => "the run had not ended at its deadline".into(),
+        };
+        let repeatable = |step| self.repeatable(step);
+        let drafts = decide::give_up(self.run(), "deadline-exceeded", &message, repeatable, waits);
         self.write_all(drafts, turn)
+    }
+
+    /// Which calls of models wait for their turn, or for the end of a provider's rest without having been sent.
+    fn paced(&self, waits: impl Fn(u64) -> bool) -> Option<String> {
+        let rests = |step: &Step| matches!(step.state, StepState::Retrying { .. }) && step.unsent > 0;
+        let (step, _) = self.run().open().find(|(number, step)| waits(*number) || rests(step))?;
+        let provider = self.model_of(step)?.provider;
+        Some(format!(
+            "step {step} waited for its turn at `{provider}`, which is asked by others or wants to be left alone"
+        ))
     }
 
     /// Begins allowed steps whose time has come, as many at once as the limits allow.

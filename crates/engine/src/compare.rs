@@ -186,6 +186,7 @@ mod tests {
             result: Payload::Inline(result),
             step: number,
             usage: None,
+            waited_us: None,
         };
         [event(decided), event(observed)]
     }

@@ -6,7 +6,7 @@ use affiant_contract::Retry;
 use affiant_journal::{
     ApprovalId, ApprovalResolved, Digest, InputReceived, PrincipalId, Run, RunCancelRequested, RunCancelled, RunFailed,
     StepDispatched, StepFailed, StepObserved, StepUnknown, Timestamp, Usage, Verdict,
-    run::{OpenApproval, Status, StepState},
+    run::{OpenApproval, Status, Step, StepState},
 };
 use serde_json::Value;
 
@@ -166,46 +166,67 @@ pub(crate) fn settle(
     Ok(vec![match how {
         Settled::Observed(kept) => {
             let (result, recorded_by) = (kept.payload.clone(), Some(by.clone()));
-            Draft::from(StepObserved { attempt, duration_us: 0, recorded_by, result, step, usage: None })
-                .holding(kept)
-                .with("/comment", comment)
+            Draft::from(StepObserved {
+                attempt,
+                duration_us: 0,
+                recorded_by,
+                result,
+                step,
+                usage: None,
+                waited_us: None,
+            })
+            .holding(kept)
+            .with("/comment", comment)
         }
         Settled::Retry => failed(step, attempt, "unknown-outcome", 0, Some(now)).with("/message", comment),
         Settled::Fail(message) => failed(step, attempt, "unknown-outcome", 0, None).with("/message", Some(message)),
     }])
 }
 
+/// How long an attempt took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Took {
+    /// In all.
+    pub(crate) whole: Duration,
+    /// Of that, waiting for its turn; none when it did not.
+    pub(crate) waited: Option<Duration>,
+}
+
 /// A step in flight gave a result. A result that comes too late gives nothing.
 pub(crate) fn observe(
     run: &Run,
     (step, attempt): (u64, u32),
-    duration: Duration,
+    took: Took,
     kept: Kept,
     usage: Option<Usage>,
 ) -> Option<Draft> {
     flies(run, step, attempt).then(|| {
-        let (duration_us, result) = (micros(duration), kept.payload.clone());
-        Draft::from(StepObserved { attempt, duration_us, recorded_by: None, result, step, usage }).holding(kept)
+        let (duration_us, waited_us) = (micros(took.whole), took.waited.map(micros));
+        let result = kept.payload.clone();
+        Draft::from(StepObserved { attempt, duration_us, recorded_by: None, result, step, usage, waited_us })
+            .holding(kept)
     })
 }
 
 /// How a tool's failure is judged.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub(crate) struct Terms {
     /// Whether the step may be begun again when nobody knows whether its work happened.
     pub repeatable: bool,
     /// How failures are tried again.
     pub retry: Retry,
     /// Chance, over the whole range, that spreads retries.
     pub jitter: u32,
+    /// Whether nothing was sent.
+    pub unsent: bool,
 }
 
 /// A step in flight gave no result: it is tried again, has failed, or nobody knows.
-pub fn fail(
+pub(crate) fn fail(
     run: &Run,
     (step, attempt): (u64, u32),
     failure: &ToolFailure,
-    duration: Duration,
+    took: Took,
     terms: Terms,
     now: Timestamp,
 ) -> Option<Draft> {
@@ -215,15 +236,18 @@ pub fn fail(
     if failure.uncertain && !terms.repeatable {
         return Some(StepUnknown { attempt, because: failure.code.clone(), step }.into());
     }
+    // Who had no turn because others are paced has not tried: the run's deadline bounds that, not the agent's `retry`.
+    let paced = terms.unsent && &*failure.code == RATE_LIMITED;
+    let tried = attempt.saturating_sub(run.step(step).map_or(0, |step| step.unsent) + u32::from(paced));
     let again = (failure.retryable || failure.uncertain)
-        && attempt < terms.retry.attempts
+        && (paced || tried < terms.retry.attempts)
         && !matches!(run.status, Status::Cancelling { .. });
-    let wait = backoff(&terms.retry, attempt, terms.jitter).max(failure.retry_after.unwrap_or_default());
+    let wait = backoff(&terms.retry, tried.max(1), terms.jitter).max(failure.retry_after.unwrap_or_default());
     let retry_at = again.then(|| now.plus(wait));
-    Some(
-        failed(step, attempt, &failure.code, micros(duration), retry_at)
-            .with("/message", Some(failure.message.as_str())),
-    )
+    let (code, duration_us, waited_us) = (failure.code.clone(), micros(took.whole), took.waited.map(micros));
+    let unsent = terms.unsent;
+    let failed = StepFailed { attempt, code, duration_us, retry_at, step, unsent, usage: None, waited_us };
+    Some(Draft::from(failed).with("/message", Some(failure.message.as_str())))
 }
 
 /// The wait before the attempt after this one: doubled each time, at most the longest, and spread over its upper half.
@@ -236,22 +260,36 @@ pub fn backoff(retry: &Retry, attempt: u32, jitter: u32) -> Duration {
 
 /// A step in flight that nobody here carries out: begun again under the same key, or unknown. `worker` begins it.
 pub fn recover(run: &Run, step: u64, again: Option<StepDispatched>, because: &str) -> Option<Draft> {
-    let StepState::InFlight { attempt } = run.step(step)?.state else { return None };
+    let &Step { state: StepState::InFlight { attempt }, unsent, .. } = run.step(step)? else { return None };
     let cancelling = matches!(run.status, Status::Cancelling { .. });
     Some(match again {
         Some(_) if cancelling => failed(step, attempt, "cancelled", 0, None),
-        Some(again) if attempt < MOST_ATTEMPTS => again.into(),
+        Some(again) if attempt.saturating_sub(unsent) < MOST_ATTEMPTS => again.into(),
         Some(_) => failed(step, attempt, because, 0, None),
         None => StepUnknown { attempt, because: because.into(), step }.into(),
     })
 }
 
+/// The code of a provider that asks to be left alone.
+pub(crate) const RATE_LIMITED: &str = "rate-limited";
+
 /// A step that ends its server every time is not begun for ever.
 const MOST_ATTEMPTS: u32 = 100;
 
-/// The end of a run in failure: what is in flight is given up, approvals are taken back.
-pub fn give_up(run: &Run, code: &str, message: &str, repeatable: impl Fn(u64) -> bool) -> Vec<Draft> {
+/// The end of a run in failure: what is in flight is given up, approvals are taken back. `waits` says of which calls
+/// nothing was sent yet.
+pub fn give_up(
+    run: &Run,
+    code: &str,
+    message: &str,
+    repeatable: impl Fn(u64) -> bool,
+    waits: impl Fn(u64) -> bool,
+) -> Vec<Draft> {
     let flying = run.open().filter_map(|(number, step)| match step.state {
+        StepState::InFlight { attempt } if waits(number) => {
+            let failed = StepFailed { unsent: true, ..failed_at(number, attempt, code, 0, None) };
+            Some(failed.into())
+        }
         StepState::InFlight { attempt } if repeatable(number) => Some(failed(number, attempt, code, 0, None)),
         StepState::InFlight { attempt } => Some(StepUnknown { attempt, because: "killed".into(), step: number }.into()),
         _ => None,
@@ -271,7 +309,12 @@ pub fn fail_run(run: &Run, code: &str, message: &str, rule: Option<&str>, step: 
 
 /// An attempt that failed.
 pub(crate) fn failed(step: u64, attempt: u32, code: &str, duration_us: u64, retry_at: Option<Timestamp>) -> Draft {
-    StepFailed { attempt, code: code.into(), duration_us, retry_at, step, usage: None }.into()
+    failed_at(step, attempt, code, duration_us, retry_at).into()
+}
+
+fn failed_at(step: u64, attempt: u32, code: &str, duration_us: u64, retry_at: Option<Timestamp>) -> StepFailed {
+    let code = code.into();
+    StepFailed { attempt, code, duration_us, retry_at, step, unsent: false, usage: None, waited_us: None }
 }
 
 fn flies(run: &Run, step: u64, attempt: u32) -> bool {

@@ -158,12 +158,14 @@ impl Driver {
         let purse = engine.purse(&self.work).await?;
         let pen = engine.pen(&engine.worker_actor);
         let flying = self.halts.keys().copied().collect();
+        let queueing = self.halts.iter().filter(|(_, halt)| halt.departure.waits()).map(|(step, _)| *step).collect();
         let patient = self.starved_since.is_none_or(|since| pen.now.since(since) < PATIENCE);
         let turn = Turn {
             pen,
             worker: &engine.settings.worker,
             policies: &engine.policies,
             flying: &flying,
+            queueing: &queueing,
             purse: purse.as_ref(),
             patient,
         };
@@ -350,18 +352,18 @@ fn settle(
     match &outcome.given {
         Given::Value(value) => {
             let kept = keep(value.clone(), "/result", tool.map_or(&none, |tool| &tool.hidden), pen.chance);
-            let draft = decide::observe(work.run(), (step, attempt), outcome.took, kept, None);
+            let draft = decide::observe(work.run(), (step, attempt), outcome.times(), kept, None);
             write(work, draft, &Opened { value: Some(value), message: None }, &pen)
         }
         Given::Answer(value, usage) => {
             let kept = keep(value.clone(), "/result", tool.map_or(&none, |tool| &tool.hidden), pen.chance);
-            let draft = decide::observe(work.run(), (step, attempt), outcome.took, kept, Some(usage.clone()));
+            let draft = decide::observe(work.run(), (step, attempt), outcome.times(), kept, Some(usage.clone()));
             write(work, draft, &Opened { value: Some(value), message: None }, &pen)
         }
         Given::Snapshot(taken, value) => {
             documents.extend(taken.documents(&work.ledger.tenant));
             let kept = keep(value.clone(), "/result", &none, pen.chance);
-            let draft = decide::observe(work.run(), (step, attempt), outcome.took, kept, None);
+            let draft = decide::observe(work.run(), (step, attempt), outcome.times(), kept, None);
             write(work, draft, &Opened { value: Some(value), message: None }, &pen)
         }
         Given::Nothing(failure) => fell_short(work, outcome, failure, None, &pen),
@@ -388,8 +390,9 @@ fn fell_short(
         repeatable: work.repeatable(step),
         retry: agent.tool_named(&name).map(|tool| tool.terms.retry).unwrap_or_default(),
         jitter: jitter(pen.chance),
+        unsent: outcome.unsent,
     };
-    let mut draft = decide::fail(work.run(), (step, attempt), failure, outcome.took, terms, pen.now);
+    let mut draft = decide::fail(work.run(), (step, attempt), failure, outcome.times(), terms, pen.now);
     if let Some(Body::StepFailed(it)) = draft.as_mut().map(|draft| &mut draft.body) {
         it.usage = usage.cloned();
     }

@@ -1,6 +1,12 @@
 //! One attempt of a step, outside: it begins, it ends or is ended, and says what came of it.
 
-use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use affiant_journal::{Usage, run::PACK};
 use serde_json::Value;
@@ -11,6 +17,7 @@ use crate::{
     agent::ReadyAgent,
     budget::used,
     child::Child,
+    decide::Took,
     model::{self, request_of},
     ports::{ModelAsk, ModelFailure, ModelReply, ModelUsage, Preview, ToolCall, ToolFailure, ToolOutput},
     snapshot::Snapshot,
@@ -22,7 +29,34 @@ use crate::{
 /// How much longer than its limit a call of a model may take before it is stopped from outside.
 const OVERTIME: Duration = Duration::from_secs(1);
 
-/// Tells an attempt to stop.
+/// Whether a call of a model has left, and how long it waited for its turn before.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Departure {
+    asks: Arc<OnceLock<()>>,
+    left: CancellationToken,
+    waited: Arc<OnceLock<Duration>>,
+}
+
+impl Departure {
+    fn leave(&self, waited: Duration) {
+        // Whoever asks leaves once.
+        let _ = self.waited.set(waited);
+        self.left.cancel();
+    }
+
+    /// Whether a model is to be asked and nothing was sent yet.
+    pub(crate) fn waits(&self) -> bool {
+        self.asks.get().is_some() && !self.left.is_cancelled()
+    }
+
+    /// How long it waited, when it took so long in all.
+    fn waited(&self, took: Duration) -> Option<Duration> {
+        let waited = if self.waits() { took } else { self.waited.get().copied().unwrap_or_default() };
+        (waited > Duration::ZERO).then_some(waited)
+    }
+}
+
+/// Tells an attempt to stop, and how far it came.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Halt {
     /// Its run is being cancelled. A call of a tool may end by itself; a call of a model, which changes nothing outside,
@@ -30,6 +64,8 @@ pub(crate) struct Halt {
     pub(crate) gently: CancellationToken,
     /// It must end now.
     pub(crate) at_once: CancellationToken,
+    /// Whether it has left, where it asks a model.
+    pub(crate) departure: Departure,
 }
 
 /// How an attempt ended.
@@ -38,7 +74,17 @@ pub(crate) struct Outcome {
     pub(crate) step: u64,
     pub(crate) attempt: u32,
     pub(crate) took: Duration,
+    /// Of that, how long it waited for its turn; none when it did not.
+    pub(crate) waited: Option<Duration>,
+    /// Whether a model was to be asked and nothing was sent.
+    pub(crate) unsent: bool,
     pub(crate) given: Given,
+}
+
+impl Outcome {
+    pub(crate) fn times(&self) -> Took {
+        Took { whole: self.took, waited: self.waited }
+    }
 }
 
 /// What an attempt gave.
@@ -67,18 +113,20 @@ impl Engine {
         attempt: u32,
         halt: Halt,
     ) -> impl Future<Output = Outcome> + Send + 'static {
+        let departure = halt.departure.clone();
         let plan = self.plan_of(work, step, halt);
         async move {
             let before = self.ports.clock.mono();
             let given = match plan {
                 Ok(Planned::Call(call, agent)) => self.call(call, &agent).await,
                 Ok(Planned::Packs(packs)) => self.packs(packs).await,
-                Ok(Planned::Model(ask)) => self.ask(*ask).await,
+                Ok(Planned::Model(ask)) => self.ask(*ask, &departure).await,
                 Ok(Planned::Child(child)) => self.clone().have_run(*child).await,
                 Err(because) => Given::Nothing(failure("planner-failed", because, false)),
             };
             let took = Duration::from_micros(self.ports.clock.mono().saturating_sub(before));
-            Outcome { step, attempt, took, given }
+            let (waited, unsent) = (departure.waited(took), departure.waits());
+            Outcome { step, attempt, took, waited, unsent, given }
         }
     }
 
@@ -94,7 +142,8 @@ impl Engine {
                 }
                 Err(because) => Err(failure("planner-failed", because, false)),
             };
-            Outcome { step, attempt: 0, took: Duration::ZERO, given: Given::Shown(shown) }
+            let (took, waited) = (Duration::ZERO, None);
+            Outcome { step, attempt: 0, took, waited, unsent: false, given: Given::Shown(shown) }
         }
     }
 
@@ -117,7 +166,7 @@ impl Engine {
         let job = work.jobs.get(&step).ok_or("its arguments are not at hand")?;
         let tool = work.agent.tool_named(&job.operation).ok_or("the agent has no such tool")?;
         if asks_model(run.operation(record)) {
-            return self.question(work, step, halt.gently).map(|ask| Planned::Model(Box::new(ask)));
+            return self.question(work, step, halt).map(|ask| Planned::Model(Box::new(ask)));
         }
         if let Some(child) = work.child(step, self.ports.clock.now(), halt.clone())? {
             return Ok(Planned::Child(Box::new(child)));
@@ -162,10 +211,12 @@ impl Engine {
     }
 
     /// What a step asks a model.
-    fn question(&self, work: &Work, step: u64, cancel: CancellationToken) -> Result<ModelAsk, String> {
+    fn question(&self, work: &Work, step: u64, halt: Halt) -> Result<ModelAsk, String> {
         let (run, job) = (work.run(), work.jobs.get(&step).ok_or("its arguments are not at hand")?);
         let tool = work.agent.tool_named(&job.operation).ok_or("the agent has no such tool")?;
         let (model, request) = request_of(work, &job.arguments)?;
+        let departure = halt.departure;
+        let _ = departure.asks.set(());
         let (whispers, told) = (self.whispers.clone(), (run.tenant.clone(), run.id.clone()));
         Ok(ModelAsk {
             tenant: run.tenant.clone(),
@@ -173,13 +224,14 @@ impl Engine {
             request: Arc::new(request),
             idempotency_key: format!("{}/{step}", run.id).into(),
             timeout: tool.timeout(),
-            cancel,
+            cancel: halt.gently,
+            leaves: Arc::new(move |waited| departure.leave(waited)),
             told: Arc::new(move |delta| whispers.tell(&told, Whisper { step, delta })),
         })
     }
 
-    /// Asks a model; ends the call when its time is up or it must stop.
-    async fn ask(&self, ask: ModelAsk) -> Given {
+    /// Asks a model; ends the call when its time is up, which counts from its turn, or when it must stop.
+    async fn ask(&self, ask: ModelAsk, departure: &Departure) -> Given {
         let (cancel, timeout) = (ask.cancel.clone(), ask.timeout);
         let price = self.price(&ask.tenant, &ask.model).await;
         let paid = |usage: &ModelUsage| used(usage, price, &self.settings.prices);
@@ -190,7 +242,7 @@ impl Engine {
             ended = &mut asking => ended,
             () = cancel.cancelled() => self.broken_off(asking, "cancelled", "the call was stopped").await,
             // Whoever asks keeps the limit and knows best what took so long; this one is for those who do not.
-            () = tokio::time::sleep(timeout + OVERTIME) => {
+            () = overtime(departure, timeout) => {
                 cancel.cancel();
                 late(self.broken_off(asking, "timeout", "the model took too long").await)
             }
@@ -229,6 +281,12 @@ impl Engine {
             Err(panicked) => Given::Nothing(panicked),
         }
     }
+}
+
+/// Ends when a call that has left should have ended long ago.
+async fn overtime(departure: &Departure, timeout: Duration) {
+    departure.left.cancelled().await;
+    tokio::time::sleep(timeout + OVERTIME).await;
 }
 
 /// A call that was stopped because its time was up has not been cancelled by anybody.

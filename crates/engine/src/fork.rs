@@ -240,6 +240,7 @@ impl Engine {
             result: kept.payload.clone(),
             step: it.step,
             usage: None,
+            waited_us: None,
         };
         Ok([(Draft::from(decision).holding(arguments), None), (Draft::from(observed).holding(kept), Some(result))])
     }

@@ -170,7 +170,8 @@ impl Work {
         let stub = tool.stub();
         let kept = keep(stub.clone(), "/result", &tool.hidden, turn.pen.chance);
         let result = kept.payload.clone();
-        let observed = StepObserved { attempt: 0, duration_us: 0, recorded_by: None, result, step, usage: None };
+        let observed =
+            StepObserved { attempt: 0, duration_us: 0, recorded_by: None, result, step, usage: None, waited_us: None };
         let opened = Opened { value: Some(&stub), message: None };
         self.write(Draft::from(observed).holding(kept), &opened, &turn.pen)
     }

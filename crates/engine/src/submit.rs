@@ -170,7 +170,7 @@ impl Engine {
         work.write(RunClaimed { until, worker: worker.clone() }, &Opened::default(), &pen)?;
         let flying = BTreeSet::new();
         let policies = &self.policies;
-        let turn = Turn { pen, worker: &worker, policies, flying: &flying, purse, patient: true };
+        let turn = Turn { pen, worker: &worker, policies, flying: &flying, queueing: &flying, purse, patient: true };
         let errands = work.advance(&turn)?;
         Ok(Some((permit, errands)))
     }

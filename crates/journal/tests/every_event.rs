@@ -100,6 +100,7 @@ fn run_bodies() -> Vec<Body> {
             result: blob(),
             step: 0,
             usage: Some(usage()),
+            waited_us: None,
         }
         .into(),
         StepFailed {

@@ -75,6 +75,7 @@ impl Providers {
             idempotency_key: "check".into(),
             timeout: LIMIT.max(self.limits().first),
             cancel: CancellationToken::new(),
+            leaves: Arc::new(|_| ()),
             told: Arc::new(|_| ()),
         };
         self.ask_over(connection, &ask).await.map(|_| Checked { models: Vec::new(), paid: true })

@@ -10,8 +10,6 @@ pub(super) struct Draft {
     pub(super) usage: Option<ModelUsage>,
     pub(super) model: Option<String>,
     pub(super) id: Option<String>,
-    /// Whether the request left: it waits for its turn before.
-    pub(super) left: bool,
     /// Whether the provider said that the answer is complete.
     pub(super) ended: bool,
 }

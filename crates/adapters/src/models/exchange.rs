@@ -36,17 +36,20 @@ pub(super) struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// Asks, and reads the answer into the draft.
+    /// Waits for its turn, asks, and reads the answer into the draft. The call's time limit counts from its turn.
     pub(super) async fn run(&self, draft: &mut Draft) -> Result<ModelReply, ModelFailure> {
         let (connection, ask) = (self.connection, self.ask);
         let at_home = connection.base_url.is_none();
         let asked = Asked { model: &ask.model.model, request: &ask.request, at_home };
         let outgoing = Outgoing::ask(connection, asked, &ask.idempotency_key)?;
-        let patience = self.limits.patience.min(ask.timeout);
-        let _place = self.lane.turn(patience).await.map_err(|rest| self.resting(rest))?;
-        let begun = Instant::now();
-        draft.left = true;
-        let first = timeout(self.limits.first, self.transport.send(&outgoing)).await;
+        let (_place, waited) = self.lane.turn(self.limits.patience).await.map_err(|rest| self.resting(rest))?;
+        (ask.leaves)(waited);
+        timeout(ask.timeout, self.talk(&outgoing, draft)).await.unwrap_or_else(|_| Err(self.late()))
+    }
+
+    async fn talk(&self, outgoing: &Outgoing, draft: &mut Draft) -> Result<ModelReply, ModelFailure> {
+        let (connection, ask, begun) = (self.connection, self.ask, Instant::now());
+        let first = timeout(self.limits.first, self.transport.send(outgoing)).await;
         let incoming = first.unwrap_or_else(|_| Err(self.silent("did not answer", self.limits.first)))?;
         let name = &connection.name;
         tracing::debug!(provider = %name, model = %ask.model.model, status = incoming.status, "a provider answered");
@@ -97,6 +100,11 @@ impl Exchange<'_> {
             rest.as_secs().max(1)
         );
         ModelFailure { retry_after: Some(rest), ..passing("rate-limited", message) }
+    }
+
+    fn late(&self) -> ModelFailure {
+        let (name, limit) = (&self.connection.name, self.ask.timeout.as_secs_f32());
+        passing("timeout", format!("`{name}` had not finished after {limit} s, so the connection was closed"))
     }
 
     fn silent(&self, what: &str, limit: Duration) -> ModelFailure {

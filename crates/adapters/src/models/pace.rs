@@ -55,23 +55,33 @@ impl Lane {
         *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a place and for the provider's rest to end.
+    /// Waits for a place and for the provider's rest to end. Says how long that took: zero when it was our turn.
     ///
     /// # Errors
     ///
     /// How long the rest goes on, when that is longer than `patience`. Nobody waits then.
-    pub(super) async fn turn(&self, patience: Duration) -> Result<OwnedSemaphorePermit, Duration> {
-        let place = self.places.clone().acquire_owned().await.expect("nobody closes the lane");
+    pub(super) async fn turn(&self, patience: Duration) -> Result<(OwnedSemaphorePermit, Duration), Duration> {
+        let (since, mut waited) = (Instant::now(), false);
+        let place = match self.places.clone().try_acquire_owned() {
+            Ok(place) => place,
+            Err(_) => {
+                waited = true;
+                self.places.clone().acquire_owned().await.expect("nobody closes the lane")
+            }
+        };
         // Another request may have been told to wait while this one waited: look again each time.
         while let Some(until) = self.rest() {
             let left = until.saturating_duration_since(Instant::now());
             match left {
                 Duration::ZERO => break,
                 left if left > patience => return Err(left),
-                _ => sleep_until(until).await,
+                _ => {
+                    waited = true;
+                    sleep_until(until).await;
+                }
             }
         }
-        Ok(place)
+        Ok((place, if waited { since.elapsed() } else { Duration::ZERO }))
     }
 
     /// Nobody leaves before this time has passed.

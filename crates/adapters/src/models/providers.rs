@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use affiant_engine::ports::{About, Connection, Connections, ModelAsk, ModelFailure, ModelReply, Models};
 use affiant_journal::TenantId;
 use async_trait::async_trait;
-use tokio::time::timeout;
 
 use super::{
     cassette::Recorder,
@@ -94,22 +93,10 @@ impl Providers {
         let ended = tokio::select! {
             biased;
             () = ask.cancel.cancelled() => Err(fail("cancelled", "the call was stopped, and its connection closed")),
-            ended = timeout(ask.timeout, exchange.run(&mut draft)) => ended.unwrap_or_else(|_| Err(late(ask, draft.left))),
+            ended = exchange.run(&mut draft) => ended,
         };
         ended.map_err(|failure| ModelFailure { usage: failure.usage.or(draft.usage), ..failure })
     }
-}
-
-fn late(ask: &ModelAsk, left: bool) -> ModelFailure {
-    let (name, limit) = (&ask.model.provider, ask.timeout.as_secs_f32());
-    let why = match left {
-        true => format!("`{name}` had not finished after {limit} s, so the connection was closed"),
-        false => format!(
-            "the call had no turn at `{name}` within {limit} s, because others were asking or it asked to be left alone; \
-             nothing was sent"
-        ),
-    };
-    passing("timeout", why)
 }
 
 #[async_trait]

@@ -98,6 +98,7 @@ pub(crate) fn ask(kind: ProviderKind, request: ModelRequest) -> ModelAsk {
         idempotency_key: "step-1".into(),
         timeout: Duration::from_secs(30),
         cancel: CancellationToken::new(),
+        leaves: Arc::new(|_| ()),
         told: Arc::new(|_| ()),
     }
 }

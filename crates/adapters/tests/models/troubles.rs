@@ -1,6 +1,9 @@
 //! What goes wrong, in every format.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use affiant_adapters::models::{Limits, Providers};
 use affiant_engine::ports::{CheckConnection, Connection, Connections, Models, ProviderKind};
@@ -86,6 +89,20 @@ async fn after_a_429_nobody_with_the_key_asks_before_the_time_named() {
     two.unwrap();
     assert_eq!(line.provider.early(), 0);
     assert_eq!(line.outcomes(3).await, ["refused 429", "completed", "completed"]);
+}
+
+#[tokio::test]
+async fn a_call_whose_turn_comes_later_than_its_limit_is_made_all_the_same_and_says_how_long_it_waited() {
+    let line = Line::open().await;
+    line.provider.next(["429:1".parse().unwrap()]);
+    line.ask(ProviderKind::Anthropic, plain("one")).await.unwrap_err();
+    let waited = Arc::new(Mutex::new(None));
+    let (mut ask, kept) = (ask(ProviderKind::Anthropic, plain("two")), waited.clone());
+    ask.leaves = Arc::new(move |time| *kept.lock().unwrap() = Some(time));
+    ask.timeout = Duration::from_millis(500);
+    line.providers.ask(ask).await.unwrap();
+    let waited = waited.lock().unwrap().unwrap();
+    assert!(waited > Duration::from_millis(500), "{waited:?}");
 }
 
 #[tokio::test]

@@ -41,7 +41,8 @@ impl Work {
         Ok(())
     }
 
-    fn model_of(&self, step: u64) -> Option<ModelName> {
+    /// The model that a step asks.
+    pub(crate) fn model_of(&self, step: u64) -> Option<ModelName> {
         self.run().step(step)?.reserved.as_ref()?;
         let arguments: serde_json::Value = serde_json::from_slice(&self.jobs.get(&step)?.arguments).ok()?;
         arguments["model"].as_str()?.parse().ok()

@@ -335,6 +335,7 @@ mod tests {
             result: Payload::Inline(result),
             step: 0,
             usage: None,
+            waited_us: None,
         };
         let snapshot = json!({ "snapshotId": "ctx_1", "packKey": "repository", "packVersion": "1.0.0",
             "hash": digest, "itemCount": 2, "createdAt": "2026-11-22T15:02:11.270Z" });
@@ -361,7 +362,16 @@ mod tests {
             event(made),
             event(observed(json!({ "ok": true }))),
             event(observed(snapshot)),
-            event(StepFailed { attempt: 3, code: "gone".into(), duration_us: 5, retry_at: None, step: 1, usage: None }),
+            event(StepFailed {
+                attempt: 3,
+                code: "gone".into(),
+                duration_us: 5,
+                retry_at: None,
+                step: 1,
+                usage: None,
+                unsent: false,
+                waited_us: None,
+            }),
             event(StepUnknown { attempt: 1, because: "lease-lost".into(), step: 1 }),
             event(created),
         ]

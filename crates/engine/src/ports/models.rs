@@ -23,7 +23,8 @@ pub trait Models: Send + Sync {
         None
     }
     /// Asks once, streaming what arrives to `ask.told`. Repeats nothing: the engine does. Waits for its turn where the
-    /// provider's pace says so. Ends soon after `ask.cancel` fires, with the connection closed.
+    /// provider's pace says so, then calls `ask.leaves`. A failure without that, `rate-limited` and with a wait, was no
+    /// attempt. Ends soon after `ask.cancel` fires, with the connection closed.
     async fn ask(&self, ask: ModelAsk) -> Result<ModelReply, ModelFailure>;
 }
 
@@ -48,10 +49,12 @@ pub struct ModelAsk {
     pub request: Arc<ModelRequest>,
     /// The same for every attempt of one step; sent along where the provider takes such keys.
     pub idempotency_key: Arc<str>,
-    /// How long the whole call may take.
+    /// How long the whole call may take from when it leaves. How long it waits for its turn is bounded by `cancel` alone.
     pub timeout: Duration,
     /// Fires when the call must stop.
     pub cancel: CancellationToken,
+    /// Is called when the request is about to leave, with how long it waited for its turn: zero when it did not.
+    pub leaves: Arc<dyn Fn(Duration) + Send + Sync>,
     /// Hears what arrives while it arrives. What it hears is not recorded; the reply is.
     pub told: Arc<dyn Fn(Delta) + Send + Sync>,
 }

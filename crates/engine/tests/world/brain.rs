@@ -23,6 +23,8 @@ pub struct Brain {
     asked: Mutex<Vec<(String, String, ModelRequest)>>,
     tries: Mutex<BTreeMap<String, usize>>,
     pause: Mutex<Option<Duration>>,
+    queue: Mutex<Option<Duration>>,
+    rests: Mutex<Vec<Duration>>,
 }
 
 impl Brain {
@@ -37,6 +39,16 @@ impl Brain {
     /// From now on it thinks for so long, and says what it has used when it is stopped.
     pub fn thinks_for(&self, pause: Duration) {
         *self.pause.lock().unwrap() = Some(pause);
+    }
+
+    /// From now on a call waits so long for its turn.
+    pub fn queues_for(&self, time: Duration) {
+        *self.queue.lock().unwrap() = Some(time);
+    }
+
+    /// So many calls are not let go at all, because it rests for so long.
+    pub fn rests(&self, times: usize, time: Duration) {
+        *self.rests.lock().unwrap() = vec![time; times];
     }
 
     /// Model, idempotency key and request of every call, in order.
@@ -54,6 +66,17 @@ impl Models for Brain {
     async fn ask(&self, ask: ModelAsk) -> Result<ModelReply, ModelFailure> {
         let key = ask.idempotency_key.to_string();
         self.asked.lock().unwrap().push((ask.model.to_string(), key.clone(), ModelRequest::clone(&ask.request)));
+        if let Some(rest) = self.rests.lock().unwrap().pop() {
+            return refuses("rate-limited", Some(rest));
+        }
+        let queue = *self.queue.lock().unwrap();
+        if let Some(time) = queue {
+            tokio::select! {
+                () = tokio::time::sleep(time) => (),
+                () = ask.cancel.cancelled() => return stopped(),
+            }
+        }
+        (ask.leaves)(queue.unwrap_or_default());
         let before = std::mem::replace(self.tries.lock().unwrap().entry(key).or_default(), 1);
         let pause = *self.pause.lock().unwrap();
         tokio::select! {

@@ -95,6 +95,9 @@ pub struct StepObserved {
     /// What it used, where it used something that is paid for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// How much of its time it waited for its turn before anything was sent, in microseconds; none when it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_us: Option<u64>,
 }
 
 /// Body of `step.failed`.
@@ -111,9 +114,16 @@ pub struct StepFailed {
     pub retry_at: Option<Timestamp>,
     /// The step. The message is personal until proven otherwise: it is a commitment with path `/message`.
     pub step: u64,
+    /// Whether a model was to be asked and nothing was sent. With the code `rate-limited`, because its provider had said
+    /// when to come back, it is none of the attempts that the agent allows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsent: bool,
     /// What the attempt used all the same, where it used something that is paid for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// How much of its time it waited for its turn, in microseconds; none when it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_us: Option<u64>,
 }
 
 /// Body of `step.unknown`.

@@ -44,6 +44,7 @@ impl Run {
             decided: event.seq,
             ended: None,
             reserved: it.reserved.clone().map(Box::new),
+            unsent: 0,
         });
         self.failures.clear();
         match it.decision {
@@ -79,6 +80,8 @@ impl Run {
         if let Some(used) = &it.usage {
             usage::add(&mut self.usage, used);
         }
+        let counted = &mut self.steps[step as usize].unsent;
+        *counted = counted.saturating_add(u32::from(it.unsent && &*it.code == "rate-limited"));
         let state = match it.retry_at {
             Some(at) => StepState::Retrying { attempt: it.attempt, at },
             None => StepState::Failed { attempt: it.attempt, code: it.code.clone() },

@@ -23,6 +23,8 @@ pub struct Step {
     pub ended: Option<u64>,
     /// What is held back of the budgets until it has ended, where it uses something that is paid for.
     pub reserved: Option<Box<Usage>>,
+    /// Attempts that were `rate-limited` before anything was sent: they count for nothing.
+    pub unsent: u32,
 }
 
 /// Where a step stands.

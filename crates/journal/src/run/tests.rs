@@ -82,11 +82,20 @@ fn later(step: u64) -> StepDecided {
 
 fn observed(step: u64, attempt: u32) -> StepObserved {
     let result = Payload::Inline(json!({}));
-    StepObserved { attempt, duration_us: 1, recorded_by: None, result, step, usage: None }
+    StepObserved { attempt, duration_us: 1, recorded_by: None, result, step, usage: None, waited_us: None }
 }
 
 fn failed(step: u64, attempt: u32, retry_at: Option<i64>) -> StepFailed {
-    StepFailed { attempt, code: "boom".into(), duration_us: 1, retry_at: retry_at.map(Timestamp), step, usage: None }
+    StepFailed {
+        attempt,
+        code: "boom".into(),
+        duration_us: 1,
+        retry_at: retry_at.map(Timestamp),
+        step,
+        usage: None,
+        unsent: false,
+        waited_us: None,
+    }
 }
 
 fn asked(step: u64) -> ApprovalRequested {

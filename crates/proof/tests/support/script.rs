@@ -203,7 +203,15 @@ impl Script {
         };
         let step = self.steps;
         self.steps += 1;
-        self.by_system(StepObserved { attempt, duration_us: 44_000, recorded_by: None, result, step, usage: None });
+        self.by_system(StepObserved {
+            attempt,
+            duration_us: 44_000,
+            recorded_by: None,
+            result,
+            step,
+            usage: None,
+            waited_us: None,
+        });
     }
 
     fn plain_step(&mut self, dice: &mut Dice, with_blob: bool) {
@@ -220,7 +228,16 @@ impl Script {
         self.decide(dice, Decision::Allow);
         let message = self.personal(dice, "/message", json!("ana@example.org is unknown"));
         let (step, retry_at) = (self.steps, Some(Timestamp(1_795_359_700_000_000)));
-        let failed = StepFailed { attempt: 1, code: "timeout".into(), duration_us: 9, retry_at, step, usage: None };
+        let failed = StepFailed {
+            attempt: 1,
+            code: "timeout".into(),
+            duration_us: 9,
+            retry_at,
+            step,
+            usage: None,
+            unsent: false,
+            waited_us: None,
+        };
         self.say(system(), failed, vec![message]);
         self.by_system(StepDispatched { dispatch: self.dispatch(2), step });
         self.observe(dice, 2, true);

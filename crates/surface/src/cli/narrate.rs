@@ -149,7 +149,7 @@ impl Narrator {
         let how = match body["attempt"].as_u64() {
             Some(0) if self.stubbed.contains(&number) => "not done, this is a dry run".to_owned(),
             Some(0) => "taken from the record".to_owned(),
-            _ => took(body["duration_us"].as_u64().unwrap_or_default()),
+            _ => timed(body),
         };
         format!("  ✓ {:<18} {how}", self.label(number))
     }
@@ -157,6 +157,9 @@ impl Narrator {
     fn failed(&self, number: u64, body: &Value) -> String {
         let (label, code) = (self.label(number), text(body, "code"));
         match body["retry_at"].as_str() {
+            Some(at) if body["unsent"] == true => {
+                format!("  ◌ {label:<18} has no turn at its provider yet, asks again at {}", clock(at))
+            }
             Some(at) => format!("  ↻ {label:<18} failed ({code}), tried again at {}", clock(at)),
             None => format!("  ✗ {label:<18} failed ({code})"),
         }
@@ -201,6 +204,15 @@ impl Narrator {
 
 /// Characters of a model's words after which a line is broken.
 const WORDS: usize = 96;
+
+/// How long an attempt took, apart from what it waited for its turn.
+fn timed(body: &Value) -> String {
+    let all = body["duration_us"].as_u64().unwrap_or_default();
+    match body["waited_us"].as_u64() {
+        None => took(all),
+        Some(waited) => format!("{}, after {} for its turn", took(all.saturating_sub(waited)), took(waited)),
+    }
+}
 
 /// Words as they are quoted below a step.
 fn quoted(words: &str) -> Option<String> {
@@ -267,6 +279,23 @@ mod tests {
         let totals = json!({ "totals": { "usage": { "tokens": 12, "cost": "0.0031", "currency": "USD" } } });
         narrator.tell(&json!({ "type": "run.completed", "body": totals }));
         assert_eq!(narrator.spent(), "12 tokens · $0.0031");
+    }
+
+    #[test]
+    fn waiting_for_a_turn_is_told_apart_from_work_and_from_failure() {
+        let at = "2026-11-22T16:02:11.000000Z";
+        let unsent = json!({ "step": 0, "code": "rate-limited", "unsent": true, "retry_at": at });
+        let events = [
+            json!({ "type": "step.decided", "body": { "step": 0, "label": "ask main/one", "decision": "allow" } }),
+            json!({ "type": "step.failed", "body": unsent }),
+            json!({ "type": "step.observed", "body": { "step": 0, "attempt": 2, "duration_us": 61_000, "waited_us": 40_000 } }),
+        ];
+        let mut narrator = Narrator::default();
+        let lines: Vec<String> = events.iter().filter_map(|event| narrator.tell(event)).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+          ◌ ask main/one       has no turn at its provider yet, asks again at 16:02:11
+          ✓ ask main/one       21 ms, after 40 ms for its turn
+        ");
     }
 
     #[test]

@@ -119,6 +119,7 @@ impl Voice {
                     idempotency_key: format!("test/{asked}").into(),
                     timeout: *timeout,
                     cancel: CancellationToken::new(),
+                    leaves: Arc::new(|_| ()),
                     told: Arc::new(|_| ()),
                 };
                 models.ask(ask).await.map_err(|failure| format!("{}: {}", failure.code, failure.message))
