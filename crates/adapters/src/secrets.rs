@@ -12,6 +12,26 @@ const SCHEMES: [&str; 4] = ["Basic", "Bearer", "Digest", "ApiKey"];
 /// What the name of an environment variable that holds a secret has in it.
 const MARKS: [&str; 7] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL"];
 
+/// Words in the names of header fields that carry a secret, beside those.
+const FIELDS: [&str; 2] = ["AUTH", "COOKIE"];
+/// Fields whose names look as if they did.
+const HARMLESS: [&str; 2] = ["idempotency-key", "sec-websocket-key"];
+/// Names of query parameters that carry a secret. Only what is hardly ever anything else: `pageToken` is none.
+const PARAMETERS: [&str; 6] = ["apikey", "accesstoken", "authtoken", "clientsecret", "password", "secret"];
+
+/// Whether a header field of this name carries a secret.
+pub(crate) fn is_secret_field(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    let named = MARKS.iter().chain(&FIELDS).any(|mark| upper.contains(mark));
+    named && !HARMLESS.iter().any(|harmless| harmless.eq_ignore_ascii_case(name))
+}
+
+/// Whether a query parameter of this name carries a secret.
+pub(crate) fn is_secret_parameter(name: &str) -> bool {
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    PARAMETERS.iter().any(|secret| plain.eq_ignore_ascii_case(secret))
+}
+
 /// The secrets of one server.
 #[derive(Clone, Default)]
 pub(crate) struct Secrets(Vec<String>);

@@ -12,12 +12,14 @@ use reqwest::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use url::Url;
 
 use super::{Builtin, arguments, fs_read::cut, output};
 use crate::{
     display::{escape, shorten},
     failure::refuse,
     http::{Http, Request as Sent, Response, headers},
+    secrets::{is_secret_field, is_secret_parameter},
 };
 
 #[derive(Deserialize)]
@@ -89,6 +91,14 @@ fn request(call: &ToolCall) -> Result<Sent, ToolFailure> {
     let input: Input = arguments(call)?;
     let wrong = |what: &str| refuse("input-invalid", what);
     let method = Method::from_bytes(input.method.as_bytes()).map_err(|_| wrong("the method is none"))?;
+    let url: Url = input.url.parse().map_err(|_| wrong("`url` is not an address such as https://example.com/"))?;
+    if let Some(place) = secret_in(&input.headers, &url) {
+        return Err(wrong(&format!(
+            "{place} carries a secret, and what is written here is in the record and in a model's context. Declare an \
+             operation with `binding: {{ kind: http, headers: {{ Authorization: env:NAME }} }}`, whose secret only \
+             the server knows, and use that"
+        )));
+    }
     let fields = input.headers.iter().map(|(name, value)| (name.as_str(), value.clone()));
     let mut headers = headers(fields).map_err(|e| e.failure(true))?;
     let body = match (input.body, input.json) {
@@ -104,7 +114,7 @@ fn request(call: &ToolCall) -> Result<Sent, ToolFailure> {
         return Err(wrong("a request that only reads has no body"));
     }
     Ok(Sent {
-        url: input.url.parse().map_err(|_| wrong("`url` is not an address such as https://example.com/"))?,
+        url,
         method,
         headers,
         body,
@@ -115,6 +125,18 @@ fn request(call: &ToolCall) -> Result<Sent, ToolFailure> {
         allow_private: false,
         cancel: call.cancel.clone(),
     })
+}
+
+/// Where a secret would be sent from: arguments are no place for one.
+fn secret_in(headers: &BTreeMap<String, String>, url: &Url) -> Option<String> {
+    if let Some(name) = headers.keys().find(|name| is_secret_field(name)) {
+        return Some(format!("header `{}`", shorten(&escape(name), 60)));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Some("the part of `url` before `@`".into());
+    }
+    let name = url.query_pairs().map(|(name, _)| name).find(|name| is_secret_parameter(name))?;
+    Some(format!("`{}` in `url`", shorten(&escape(&name), 60)))
 }
 
 fn describe(response: Response) -> Output {

@@ -180,18 +180,49 @@ async fn a_request_of_an_agent_reaches_no_private_address() {
     assert!(told.starts_with("address-not-allowed: 127.0.0.1"), "{told}");
     assert!(server.heard().is_empty());
     let preview = world.preview("http.request", json!({
-        "url": "https://example.com/a\u{202e}b", "method": "POST", "headers": { "X-Key": "secret" }, "json": { "a": 1 }
+        "url": "https://example.com/a\u{202e}b", "method": "POST", "headers": { "X-Team": "docs" }, "json": { "a": 1 }
     }))
     .await;
     insta::assert_snapshot!(format!("{}\n{}\n{}", preview.title, preview.effect, preview.body), @r#"
     POST https://example.com/a%E2%80%AEb
     network: example.com  7 bytes sent
     POST https://example.com/a%E2%80%AEb
-    x-key: …
+    x-team: …
     content-type: …
 
     {"a":1}
     "#);
+}
+
+#[tokio::test]
+async fn a_secret_in_the_arguments_of_a_request_is_refused_without_being_repeated_and_nothing_is_sent() {
+    let world = World::new();
+    let canary = "canary-5f1e";
+    let header = |name: &str| json!({ "url": "https://example.com/", "headers": { name: canary } });
+    let mut refused: Vec<_> = ["Authorization", "cookie", "X-Api-Key", "api-key", "X-Auth-Token", "x-secret"]
+        .map(|name| (header(name), format!("header `{name}`")))
+        .into();
+    let url = |url: &str| json!({ "url": url.replace("SECRET", canary) });
+    refused.push((url("https://ana:SECRET@example.com/"), "the part of `url` before `@`".into()));
+    refused.push((url("https://example.com/?a=1&api_key=SECRET"), "`api_key` in `url`".into()));
+    for (arguments, place) in refused {
+        let told = world.call("http.request", arguments.clone()).await.unwrap_err();
+        assert!(told.starts_with(&format!("input-invalid: {place} carries a secret")), "{told}");
+        assert!(told.contains("env:NAME") && !told.contains(canary), "{told}");
+        // Nobody is asked to approve what will be refused.
+        let shown = world.toolbox.preview(&world.request("http.request", arguments)).await.unwrap_err();
+        assert_eq!(&*shown.code, "input-invalid");
+    }
+}
+
+#[tokio::test]
+async fn fields_that_only_look_like_secrets_are_sent() {
+    let world = World::new();
+    for (name, url) in
+        [("Idempotency-Key", "https://example.com/?pageToken=2"), ("Accept", "https://example.com/?key=a")]
+    {
+        world.preview("http.request", json!({ "url": url, "headers": { name: "anything" } })).await;
+    }
 }
 
 /// A program, written as a script. The shell is the program here; it is not how programs are started.
