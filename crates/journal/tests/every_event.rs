@@ -109,7 +109,9 @@ fn run_bodies() -> Vec<Body> {
             duration_us: 1,
             retry_at: Some(at),
             step: 0,
+            unsent: true,
             usage: Some(Usage { unpriced: 5, ..usage() }),
+            waited_us: Some(40),
         }
         .into(),
         StepUnknown { attempt: 1, because: "lease-lost".into(), step: 0 }.into(),
