@@ -36,7 +36,9 @@ pub(super) async fn head(show: &Show, run: &str) -> Result<Value, Halt> {
 pub(super) async fn timeline(show: Show, Path(run): Path<String>) -> Shown {
     let head = head(&show, &run).await?;
     let after = after(&show);
-    let asked = show.bounded(json!({ "runId": run, "given": true, "overview": timeline::PARTS }), SHOWN);
+    // What a run was given may be long to open, and nobody reads it again beside each step.
+    let whole = after < 0 && show.asked("step").is_none();
+    let asked = show.bounded(json!({ "runId": run, "given": whole, "overview": timeline::PARTS }), SHOWN);
     let audit = window(&show, asked, after).await?;
     let mut cut = audit["cut"].as_array().into_iter().flatten();
     let gave = audit["result"].is_object() || cut.any(|cut| cut["field"] == "result");
@@ -53,7 +55,7 @@ pub(super) async fn timeline(show: Show, Path(run): Path<String>) -> Shown {
     let signs: Map<String, Value> = STATES.iter().map(|it| ((*it).to_owned(), json!(state(it)))).collect();
     let facts = json!({
         "signs": signs, "marks": MARKS, "run": head, "audit": audit, "map": map, "from": after + 1, "step": chosen,
-        "gave": gave,
+        "gave": gave, "whole": whole,
         "tab": "timeline", "next": next, "first": first,
     });
     let title = format!("{} {}", head["agentKey"].as_str().unwrap_or_default(), tail(&run));
