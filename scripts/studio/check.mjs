@@ -11,6 +11,7 @@ import { readFile, mkdir, writeFile } from "node:fs/promises";
 import http from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { AGENTS, CORPUS, MEGABYTES, SAID, carried } from "./hostile.mjs";
 import { Server, launch, until } from "./server.mjs";
 
 const [folder, ...only] = process.argv.slice(2);
@@ -56,10 +57,6 @@ planner:
     - { id: write, when: '!has(steps.wrote)', then: { call: { tool: fs.write@1.0.0, as: wrote, with: { root: '${project}', path: 'hostile \${input.name}.txt', expected: null, content: '\${input.value}' } } } }
     - { id: done, then: { finish: { said: '\${input.value}' } } }
 `;
-
-// The same, with more to say of itself than anybody reads.
-const MEGABYTES = 1_000_000;
-const ENDLESS = AGENT.replace("key: hostile", "key: endless").replaceAll(JSON.stringify(HOSTILE), JSON.stringify(`${HOSTILE} ${"long ".repeat(MEGABYTES / 20)}${"w".repeat(MEGABYTES / 4)}`));
 
 // An agent that needs a person in all other ways: for an answer, for the end of a step that nobody saw, for more money.
 const NEEDY = `kind: agent
@@ -117,7 +114,7 @@ owners: [checks]
 tags: []
 stability: experimental
 capabilityKind: integration
-provides: [check.slow@1.0.0, check.loud@1.0.0]
+provides: [check.slow@1.0.0, check.loud@1.0.0, check.said@1.0.0]
 `;
 
 // An agent whose input, tools and files are as large as they may be.
@@ -263,6 +260,23 @@ async function bounded(page, path) {
   assert(size <= budgets.hostilePageBytes && elements <= budgets.hostileElements, `${path}: ${size} bytes, ${elements} elements`);
 }
 
+/** Whatever a page shows of somebody else's is text in it: nothing ran, nothing hides, and its links can be pressed. */
+async function harmless(page, what) {
+  const found = await page.evaluate(() => {
+    const foreign = "main :is(img, iframe, object, embed, link, style, script, image, base, meta, foreignObject), form[action^='//'], [onerror], [onload], [onfocus]";
+    const addresses = [...document.querySelectorAll("[href], [src], [action]")].flatMap((it) => ["href", "src", "action"].map((name) => it.getAttribute(name)));
+    const typed = new Set([...document.querySelectorAll("input, textarea, option")]);
+    const texts = [...document.querySelectorAll("*")].filter((it) => !typed.has(it)).flatMap((it) => [...it.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data).concat([...it.attributes].map((attribute) => attribute.value)));
+    return {
+      ran: globalThis.ran ?? null, elements: [...document.querySelectorAll(foreign)].map((it) => it.outerHTML.slice(0, 80)),
+      addresses: addresses.filter((it) => /^\s*(javascript|data|vbscript):/i.test(it ?? "")),
+      hidden: texts.filter((text) => /[\0-\x08\x0B-\x1F\x7F-\x9F\u00AD\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFEFF\u{E0000}-\u{E007F}]/u.test(text)).map((text) => text.slice(0, 80)),
+    };
+  });
+  assert.deepEqual(found, { ran: null, elements: [], addresses: [], hidden: [] }, what);
+  await page.locator(".bar").getByRole("link", { name: "Agents", exact: true }).click({ trial: true });
+}
+
 let tour;
 const pages = () => (tour ??= toured());
 
@@ -274,9 +288,9 @@ const made = {};
 async function setUp() {
   await mkdir(join(project, "agents"), { recursive: true });
   await mkdir(join(project, "contracts"), { recursive: true });
-  const files = { "agents/hostile-1.0.0.yaml": AGENT, "agents/endless-1.0.0.yaml": ENDLESS, "agents/needy-1.0.0.yaml": NEEDY, "contracts/check.slow-1.0.0.yaml": SLOW, "contracts/check.tools-1.0.0.yaml": TOOLS, "agents/large-1.0.0.yaml": LARGE, "contracts/check.loud-1.0.0.yaml": LOUD };
+  const files = { "agents/hostile-1.0.0.yaml": AGENT, "agents/needy-1.0.0.yaml": NEEDY, "contracts/check.slow-1.0.0.yaml": SLOW, "contracts/check.tools-1.0.0.yaml": TOOLS, "agents/large-1.0.0.yaml": LARGE, "contracts/check.loud-1.0.0.yaml": LOUD, "contracts/check.said-1.0.0.yaml": SAID, ...AGENTS };
   for (const [name, text] of Object.entries(files)) await writeFile(join(project, name), text);
-  await writeFile(join(project, "affiant.toml"), `contracts = ["agents", "contracts"]\n[server]\nbody_limit = 16777216\n[[server.workspaces]]\npath = "."\nwrite = true\n`);
+  await writeFile(join(project, "affiant.toml"), `contracts = ["agents", "contracts"]\n[server]\nbody_limit = 33554432\n[[server.workspaces]]\npath = "."\nwrite = true\n`);
   await server.start();
   const git = (...args) => execFileSync("git", ["-c", "user.name=Ana", "-c", "user.email=ana@example.com", ...args], { cwd: project });
   git("init", "-q");
@@ -318,6 +332,30 @@ const checks = {
     assert.deepEqual(outside, []);
   },
 
+  async "each kind of hostile text is harmless as prompt, tool output, artifact, commit message, agent title and approval"() {
+    // Without the pages' own policy: it is the second fence, and the first is to hold alone.
+    const { context, page } = await visitor({ bypassCSP: true });
+    const looks = async (paths) => {
+      for (const path of paths) {
+        await bounded(page, path);
+        await harmless(page, path);
+      }
+    };
+    for (const [kind, { text }] of Object.entries(CORPUS)) {
+      const { run, asking, places, more } = await carried(server, kind);
+      await looks(asking);
+      await page.getByRole("button", { name: "Reject" }).click();
+      await page.getByText("Rejected").first().waitFor();
+      await server.ended(run);
+      // What is large is looked at where it is shown first of all: the next check looks at it everywhere else.
+      await looks(text.length < MEGABYTES ? [...places, ...more] : places);
+      await page.locator(".bar").getByRole("link", { name: "Runs", exact: true }).click();
+      await page.waitForURL(/\/runs$/);
+    }
+    await context.close();
+    assert.deepEqual(outside, []);
+  },
+
   async "a line of 5 MB and a document of 10 MB are shown in part, with a way to the whole, and every page opens"() {
     const line = HOSTILE + "x".repeat(5 * MEGABYTES);
     await writeFile(join(project, "loud.json"), JSON.stringify({ line, list: `+ ${HOSTILE}\n- a\n`.repeat(20_000) }));
@@ -353,27 +391,25 @@ const checks = {
   },
 
   async "a title and an approval of megabytes are shown in part, and nobody approves what they were not led to"() {
-    const runs = [await server.run("hostile", { value: HOSTILE + "x".repeat(2 * MEGABYTES), name: "line" }, { metadata: { label: HOSTILE.repeat(2000) } }), await server.run("hostile", { value: `${HOSTILE}\n`.repeat(5000), name: "lines" })];
+    const run = await server.run("hostile", { value: `${HOSTILE}\n`.repeat(5000), name: "lines" }, { metadata: { label: HOSTILE.repeat(2000) } });
     const { context, page } = await visitor();
-    for (const path of ["/agents", "/agents/endless", "/agents/endless/new", "/runs"]) {
+    for (const path of ["/agents", "/agents/courier-line", "/agents/courier-line/new", "/runs"]) {
       await bounded(page, path);
       if (path !== "/runs") assert(await page.getByText(/cut here: \d+ characters in all/).first().isVisible(), path);
     }
-    for (const run of runs) {
-      await server.waits(run);
-      const [{ approvalId, display }] = (await server.ask("agent.approvals.list", { runId: run })).approvals;
-      for (const path of ["/approvals", `/runs/${run}`, `/approvals/${approvalId}`]) await bounded(page, path);
-      const part = (await server.ask("agent.approvals.list", { runId: run, maxBytes: 10 })).approvals[0];
-      assert.deepEqual([part.display.body.length, part.bodySize], [10, Buffer.byteLength(display.body)]);
-      // What the page leaves out is in a file, to the byte; whoever has not said that they read it decides nothing.
-      const link = await page.getByRole("link", { name: "The whole of it as a file" }).getAttribute("href");
-      const file = await context.request.get(server.base + link);
-      assert((await file.text()) === display.body && file.headers()["content-disposition"].startsWith("attachment"));
-      const form = { csrf: await page.getAttribute("body", "data-csrf"), run, digest: part.actionDigest, action: "approve" };
-      assert.equal((await context.request.post(`${server.base}/studio/approvals/${approvalId}`, { form })).status(), 422);
-      await page.getByRole("button", { name: "Reject" }).click();
-      await page.getByText("Rejected").first().waitFor();
-    }
+    await server.waits(run);
+    const [{ approvalId, display }] = (await server.ask("agent.approvals.list", { runId: run })).approvals;
+    for (const path of ["/approvals", `/runs/${run}`, `/approvals/${approvalId}`]) await bounded(page, path);
+    const part = (await server.ask("agent.approvals.list", { runId: run, maxBytes: 10 })).approvals[0];
+    assert.deepEqual([part.display.body.length, part.bodySize], [10, Buffer.byteLength(display.body)]);
+    // What the page leaves out is in a file, to the byte; whoever has not said that they read it decides nothing.
+    const link = await page.getByRole("link", { name: "The whole of it as a file" }).getAttribute("href");
+    const file = await context.request.get(server.base + link);
+    assert((await file.text()) === display.body && file.headers()["content-disposition"].startsWith("attachment"));
+    const form = { csrf: await page.getAttribute("body", "data-csrf"), run, digest: part.actionDigest, action: "approve" };
+    assert.equal((await context.request.post(`${server.base}/studio/approvals/${approvalId}`, { form })).status(), 422);
+    await page.getByRole("button", { name: "Reject" }).click();
+    await page.getByText("Rejected").first().waitFor();
     await context.close();
     assert.deepEqual(outside, []);
   },
