@@ -578,6 +578,43 @@ const checks = {
     });
   },
 
+  async "an operator counts what failed, asks why a list is empty, keeps a view, compares two runs and takes a page away as a call"() {
+    const { context, page } = await visitor();
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    await go(page, "/metrics?days=1");
+    const failed = page.getByRole("row", { name: /^needy / }).getByRole("link", { name: /^\d+$/ });
+    const count = Number(await failed.textContent());
+    await failed.click();
+    await page.waitForURL(/q=status%3Afailed/);
+    assert.equal(await page.locator('[data-row][data-sign="failed"]').count(), count);
+    assert(await page.locator(`[data-row="${made.spent}"]`).isVisible());
+    await page.getByText("Save as a view").click();
+    await page.getByLabel("Name").fill("Needy");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.locator('.views a[aria-current="true"]', { hasText: "Needy" }).waitFor();
+    await go(page, "/runs?q=status:failed+agent:echo");
+    await page.locator(".empty a", { hasText: /^\d+ runs?$/ }).last().click();
+    await page.waitForURL(/q=(status|agent)/);
+    assert((await page.locator("[data-row]").count()) > 0);
+    await go(page, "/runs?q=agent:echo");
+    await page.keyboard.press("j");
+    await page.keyboard.press("x");
+    await page.keyboard.press("j");
+    await page.keyboard.press("x");
+    await page.waitForURL(/compare\?a=run_.*&b=run_/);
+    await go(page, `/runs/${made.done}?step=1`);
+    await page.keyboard.press(".");
+    await page.getByRole("button", { name: "Copy as Command line" }).click();
+    const line = await page.evaluate(() => navigator.clipboard.readText());
+    const said = await server.cli(...line.replaceAll("\\\n", " ").trim().split(/\s+/).slice(1));
+    assert.deepEqual([said.runId, said.stepNumber], [made.done, 1]);
+    for (const [id, leads] of [["echo", "/studio/agents/echo"], ["agent.run", "/docs/reference/platform.agent/agent.run"], ["key_1", "/studio/settings"], [made.done.slice(-6), `/studio/runs/${made.done}`]]) {
+      await go(page, `/go/${id}`);
+      assert.equal(new URL(page.url()).pathname, leads);
+    }
+    await context.close();
+  },
+
   async "keys go where the list of keys says"() {
     const { context, page } = await visitor();
     await go(page, "/runs");
@@ -775,8 +812,8 @@ const checks = {
 
   async "a person answers a question, settles a step whose end nobody saw, and raises a budget, without a script"() {
     const { context, page } = await visitor({ javaScriptEnabled: false });
-    await go(page, `/runs/${made.asks}`);
-    await page.getByRole("link", { name: "Answer it" }).click();
+    await go(page, "/approvals");
+    await page.getByRole("link", { name: "May I go on? <b>now</b>" }).click();
     assert(await page.getByText("May I go on? <b>now</b>").first().isVisible());
     await page.locator('[name="/answer/why"]').fill("no");
     await page.getByRole("button", { name: "Answer" }).click();

@@ -242,21 +242,28 @@ function rows(old, fresh) {
 // Keys
 
 const KEYS = [
-  ['g then r, a, g, u, m, s', 'go to runs, approvals, agents, audit, metrics, settings'],
+  ['g then r, a, g, c, u, m, s', 'go to runs, approvals, agents, contracts, audit, metrics, settings'],
   ['/', 'to the filter'],
   ['j, k', 'next, previous row'],
   ['Enter, o', 'open the row'],
+  ['x', 'choose the row; two chosen runs are compared'],
+  ['Escape', 'back to the list'],
   ['n, N', 'next, previous step that failed or waits'],
   ['1 … 6', 'tabs of a run'],
   ['v', 'check the record in this browser'],
   ['a, z', 'to Approve, to Reject (no key decides)'],
-  ['y', 'copy the id of this page'],
+  ['f, r, c', 'fork the run; to Retry, to Cancel (no key does it)'],
+  ['y, Y', 'copy the id, the link of this page'],
+  ['.', 'copy this page as…'],
   ['t', 'times: UTC, local, relative'],
   ['Ctrl K', 'find anything'],
   ['?', 'these keys'],
 ];
 /** @type {Record<string, string>} */
-const PLACES = { r: 'runs', a: 'approvals', g: 'agents', u: 'audit', m: 'metrics', s: 'settings' };
+const PLACES = {
+  r: '/studio/runs', a: '/studio/approvals', g: '/studio/agents', c: '/docs/reference', u: '/studio/audit', m: '/studio/metrics',
+  s: '/studio/settings',
+};
 let gone = 0;
 
 /** @param {KeyboardEvent} event */
@@ -268,7 +275,7 @@ function pressed(event) {
   const target = /** @type {HTMLElement} */ (event.target);
   if (event.ctrlKey || event.metaKey || event.altKey || target.closest('input, textarea, select, dialog')) return;
   if (localStorage.getItem('keys') === 'off') return;
-  if (Date.now() - gone < 1000 && PLACES[event.key]) return void location.assign(`/studio/${PLACES[event.key]}`);
+  if (Date.now() - gone < 1000 && PLACES[event.key]) return void location.assign(PLACES[event.key] ?? '');
   const tab = Number(event.key);
   if (tab >= 1 && tab <= 6) return $$('.tabs > a')[tab - 1]?.click();
   /** @type {Record<string, () => void>} */
@@ -281,11 +288,29 @@ function pressed(event) {
     v: () => $('[data-verify]')?.click(),
     a: () => $('[data-decide] [value="approve"]')?.focus(),
     z: () => $('[data-decide] [value="reject"]')?.focus(),
+    x: choose,
+    f: () => $('.actions a[href$="/fork"]')?.click(),
+    r: () => $('.actions form[action$="/retry"] button')?.focus(),
+    c: () => { const ask = $('.actions details.ask'); ask?.setAttribute('open', ''); $('input[name="reason"]', ask ?? undefined)?.focus(); },
+    Escape: () => { if ($('.crumbs') && document.referrer.startsWith(location.origin)) history.back(); else $('.crumbs a')?.click(); },
     y: () => copy($('h1 [data-id], [data-page-id]')?.dataset.id ?? location.pathname.split('/').pop() ?? ''),
+    Y: () => copy(location.href),
+    '.': () => { const all = $('[data-copies]'); all?.setAttribute('open', ''); $('button', all ?? undefined)?.focus(); },
     t: nextTimes,
     '?': help,
   };
   actions[event.key]?.();
+}
+
+/** Chooses the run of this row, or no longer. Two of them are compared. */
+function choose() {
+  const row = document.activeElement?.closest('[data-row^="run_"]');
+  if (!row) return;
+  const chosen = row.classList.toggle('chosen');
+  row.setAttribute('aria-selected', String(chosen));
+  const [a, b] = $$('[data-row].chosen').map((it) => it.dataset.row);
+  if (a && b) return void location.assign(`/studio/compare?a=${a}&b=${b}`);
+  say(chosen ? 'chosen; choose another run to compare them' : 'no longer chosen');
 }
 
 /** To another row. @param {1 | -1} by @param {string} which */
@@ -547,6 +572,10 @@ function start() {
   });
   for (const table of $$('[data-steps]')) longRun(table);
   $('[data-times]')?.addEventListener('click', nextTimes);
+  for (const button of $$('[data-copy]')) {
+    button.hidden = false;
+    button.addEventListener('click', () => copy(button.dataset.copy ?? ''));
+  }
   for (const button of $$('[data-verify]')) button.addEventListener('click', () => check(button));
   // What must be opened before a decision is ticked by opening it.
   for (const more of $$('details[data-must-open]')) {

@@ -90,6 +90,10 @@ fn takes_gzip(asked: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
+    use axum::{body::HttpBody as _, http::HeaderValue};
+
     use super::*;
 
     #[test]
@@ -106,5 +110,19 @@ mod tests {
             assert_eq!(takes_gzip(&headers), taken, "{asked}");
         }
         assert!(!takes_gzip(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn an_asset_is_compressed_before_it_is_asked_for_and_smaller_that_way() {
+        for asset in &*ASSETS {
+            let mut opened = Vec::new();
+            flate2::read::GzDecoder::new(asset.packed.as_slice()).read_to_end(&mut opened).unwrap();
+            assert_eq!(opened, asset.bytes, "{}", asset.name);
+            assert!(asset.packed.len() < asset.bytes.len(), "{}", asset.name);
+            let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"))]);
+            let response = serve(&asset.name, &headers);
+            assert_eq!(response.headers()[header::CONTENT_ENCODING], "gzip", "{}", asset.name);
+            assert_eq!(response.body().size_hint().exact(), u64::try_from(asset.packed.len()).ok());
+        }
     }
 }

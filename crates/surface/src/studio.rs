@@ -11,6 +11,7 @@ mod ask;
 mod change;
 mod compare;
 mod context;
+mod copy;
 mod drawing;
 mod events;
 mod find;
@@ -29,6 +30,7 @@ mod runs;
 mod session;
 mod settings;
 mod sign;
+mod signs;
 mod start;
 mod timeline;
 pub(crate) mod words;
@@ -89,6 +91,7 @@ pub fn router(gateway: Arc<Gateway>, services: Services) -> Router {
         .route("/agents/{agent}/new", get(start::form).post(start::start))
         .route("/audit", get(record::log))
         .route("/metrics", get(metrics::page))
+        .route("/signs", get(signs::page))
         .route("/live", get(live::stream))
         .route("/settings", get(settings::page))
         .route("/settings/look", post(look::choose))

@@ -22,9 +22,23 @@ pub(crate) fn size(bytes: u64) -> String {
     }
 }
 
+/// So many of something: `1 run`, `2 runs`. What the number is not known of is none.
+pub(crate) fn counted(number: Option<u64>, of: &str) -> String {
+    let number = number.unwrap_or_default();
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!(
+            [Some(0), Some(1), Some(2), None].map(|it| counted(it, "run")),
+            ["0 runs", "1 run", "2 runs", "0 runs"]
+        );
+    }
 
     #[test]
     fn a_length_of_time_is_short_and_says_its_unit() {

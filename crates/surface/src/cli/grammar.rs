@@ -187,7 +187,7 @@ pub(crate) fn refused(error: &clap::Error) -> Exit {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
@@ -219,7 +219,7 @@ mod tests {
     }
 
     /// Parses an example as a shell would hand it over, without what stands behind a pipe.
-    fn accepted(example: &str) {
+    pub(crate) fn accepted(example: &str) {
         let command_line = example.split(" | ").next().and_then(|line| line.split(" > ").next()).unwrap_or_default();
         let command_line = command_line.trim();
         let mut words = vec![String::new()];

@@ -17,7 +17,7 @@ mod contract;
 mod exit;
 mod failure;
 mod first_run;
-mod grammar;
+pub(crate) mod grammar;
 mod help;
 mod host;
 mod ids;

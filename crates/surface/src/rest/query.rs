@@ -44,7 +44,7 @@ pub(crate) fn escape(text: &str) -> String {
 /// # Errors
 ///
 /// As [`pairs`].
-pub(super) fn decode(text: &str) -> Result<Cow<'_, str>, Refusal> {
+pub(crate) fn decode(text: &str) -> Result<Cow<'_, str>, Refusal> {
     if !text.contains('%') {
         return Ok(Cow::Borrowed(text));
     }

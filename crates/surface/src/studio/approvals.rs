@@ -17,6 +17,9 @@ use crate::rest::{live::attachment, query::escape};
 /// Requests in the inbox.
 const ROWS: u64 = 100;
 
+/// Runs that wait, among which those that need a word from a person are looked for.
+const WAITING: u64 = 200;
+
 /// What is said of a request that is no longer what was shown, or waits no more.
 const GONE: &[&str] = &["approval-stale", "approval-resolved", "approval-expired", "run-ended"];
 
@@ -34,8 +37,20 @@ pub(super) async fn list(show: Show) -> Shown {
     let mut approvals = found["approvals"].as_array().cloned().unwrap_or_default();
     approvals.sort_by_key(|it| it["requestedAt"].as_str().unwrap_or_default().to_owned());
     let next = found["nextCursor"].as_str().map(|cursor| show.with(&[("cursor", cursor)]));
-    let facts = json!({ "approvals": approvals, "total": found["total"], "status": status, "next": next });
+    let asking = if status == "pending" { asking(&show).await } else { Vec::new() };
+    let facts = json!({
+        "approvals": approvals, "total": found["total"], "status": status, "next": next, "asking": asking,
+    });
     show.list("studio/approvals.html", "Approvals", "approvals", facts, "approvals").await
+}
+
+/// Runs that wait for a person in another way, oldest first: for an answer, or for the end of a step that nobody saw.
+async fn asking(show: &Show) -> Vec<Value> {
+    let waiting = show.try_ask("agent.status", json!({ "status": "waiting", "limit": WAITING })).await;
+    let Ok(Value::Array(mut runs)) = waiting.map(|mut found| found["runs"].take()) else { return Vec::new() };
+    runs.retain(|run| run["waitingFor"]["reason"] == "input" || run["waitingFor"]["reason"] == "unknown_outcome");
+    runs.reverse();
+    runs
 }
 
 /// One request, with the exact bytes.

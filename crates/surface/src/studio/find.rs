@@ -1,10 +1,15 @@
 //! From any id, or a part of one, to its page.
 
+use affiant_contract::{Kind, Pick};
 use axum::extract::Path;
 use serde_json::json;
 
 use super::{Shown, page::Show};
-use crate::{problem::Refusal, rest::query::escape};
+use crate::{
+    problem::Refusal,
+    render::names::{docs_path, is_newest},
+    rest::query::escape,
+};
 
 /// What somebody pasted into the search box: an id leads to its page, anything else searches the runs.
 pub(super) async fn search(show: Show) -> Shown {
@@ -27,6 +32,18 @@ pub(super) async fn go(show: Show, Path(id): Path<String>) -> Shown {
     }
 }
 
+/// The page of an agent or of another contract, by its name or by name and version.
+fn named(show: &Show, name: &str) -> Option<String> {
+    let registry = show.studio.gateway.registry();
+    let (key, version) = name.split_once('@').unwrap_or((name, ""));
+    let pick = if version.is_empty() { Pick::Newest } else { version.parse().ok()? };
+    let contract = registry.resolve(key, &pick)?;
+    match contract.meta.kind {
+        Kind::Agent => Some(format!("/studio/agents/{}", escape(name))),
+        _ => Some(docs_path(contract, is_newest(registry, contract))),
+    }
+}
+
 async fn page_of(show: &Show, id: &str) -> Option<String> {
     if id.starts_with("apr_") && show.try_ask("agent.approvals.list", json!({ "approvalId": id })).await.is_ok() {
         return Some(format!("/studio/approvals/{}", escape(id)));
@@ -36,6 +53,12 @@ async fn page_of(show: &Show, id: &str) -> Option<String> {
     {
         let run = artifact["runId"].as_str()?;
         return Some(format!("/studio/runs/{}/artifacts/{}", escape(run), escape(id)));
+    }
+    if id.starts_with("key_") {
+        return Some("/studio/settings#keys".to_owned());
+    }
+    if let Some(page) = named(show, id) {
+        return Some(page);
     }
     // Tables print an ellipsis before the end of an id.
     let part = id.rsplit('…').next().unwrap_or(id);

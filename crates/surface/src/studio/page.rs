@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Shown, Studio,
+    Shown, Studio, copy,
     format::{self, Format},
     look::Theme,
     session::Viewer,
@@ -80,6 +80,8 @@ pub(super) struct Frame<'a> {
     /// A place in the store's order of all entries; what was stored before it is on the page.
     place: Option<u64>,
     theme: Theme,
+    /// The page for whoever is not in this browser.
+    copy: Option<Value>,
     stylesheet: String,
     script: String,
     icon: String,
@@ -97,6 +99,7 @@ impl<'a> Frame<'a> {
             waiting: 0,
             place: None,
             theme: Theme::System,
+            copy: None,
             stylesheet: assets::path("studio", "css"),
             script: assets::path("studio", "js"),
             icon: assets::path("icon", "svg"),
@@ -215,7 +218,8 @@ impl Show {
     fn frame<'a>(&self, title: &'a str, section: &'a str, page: Value) -> Frame<'a> {
         let viewer = json!({ "id": self.viewer.who.id, "role": self.viewer.who.role, "csrf": self.viewer.csrf,
             "once": self.once() });
-        Frame { here: self.with(&[]), viewer: Some(viewer), theme: self.theme, ..Frame::new(title, section, page) }
+        let (here, copy) = (self.with(&[]), Some(copy::of(self)));
+        Frame { here, copy, viewer: Some(viewer), theme: self.theme, ..Frame::new(title, section, page) }
     }
 
     /// Why a request is refused, as a page.

@@ -12,6 +12,9 @@ const ROWS: u64 = 50;
 const FILE_PART: u64 = 500;
 const FILE: usize = 10_000;
 
+/// Words of a filter that are tried without.
+const HINTS: usize = 6;
+
 /// The lists that most people want, by name.
 const VIEWS: &[(&str, &str)] = &[
     ("All", ""),
@@ -82,10 +85,40 @@ async fn shown(show: &Show, status: StatusCode, q: &str, mut facts: Value) -> Sh
         facts[name] = value;
     }
     facts["examined"] = runs["examined"].clone();
+    let nothing = facts["runs"].as_array().is_some_and(Vec::is_empty) && facts["wrong"].is_null();
+    if show.is_page() && nothing {
+        facts["without"] = without(show, q).await.into();
+    }
     match status {
         StatusCode::OK => show.list("studio/runs.html", "Runs", "runs", facts, "runs").await,
         wrong => show.answer(wrong, "studio/runs.html", "Runs", "runs", facts).await,
     }
+}
+
+/// How many runs there would be without one of the words of a filter that lets nothing through.
+async fn without(show: &Show, q: &str) -> Vec<Value> {
+    let terms = terms(q);
+    let mut hints = Vec::new();
+    for (at, term) in terms.iter().enumerate().take(HINTS).filter(|_| terms.len() > 1) {
+        let others = terms.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, term)| *term);
+        let q = others.collect::<Vec<_>>().join(" ");
+        let found = show.try_ask("agent.status", asked(&q, 1, None)).await.unwrap_or_default();
+        if let Some(total) = found["total"].as_u64().filter(|total| *total > 0) {
+            let page = format!("/studio/runs?{}", query::encode(&[("q", &q)]));
+            hints.push(json!({ "term": term, "total": total, "page": page }));
+        }
+    }
+    hints
+}
+
+/// The words of a filter. What stands in quotes is one of them, or a part of one.
+fn terms(q: &str) -> Vec<&str> {
+    let mut quoted = false;
+    let parts = q.split(move |c: char| {
+        quoted ^= c == '"';
+        c.is_whitespace() && !quoted
+    });
+    parts.filter(|term| !term.is_empty()).collect()
 }
 
 fn asked(q: &str, limit: u64, cursor: Option<&str>) -> Value {
@@ -142,4 +175,15 @@ fn row(run: &Value) -> Value {
         row["tookMicros"] = took.into();
     }
     row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_quotes_is_one_word_of_a_filter() {
+        assert_eq!(terms(" status:failed  text:\"a b\" -c "), ["status:failed", "text:\"a b\"", "-c"]);
+        assert!(terms("").is_empty());
+    }
 }

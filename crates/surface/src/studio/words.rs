@@ -35,6 +35,7 @@ pub(crate) fn state(status: &str) -> (&'static str, &'static str) {
         "in_flight" => ("In flight", "running"),
         "retrying" => ("Retrying", "waiting"),
         "unknown" => ("Outcome unknown", "approval"),
+        "awaiting_answer" => ("Needs an answer", "approval"),
         "stubbed" => ("Stubbed", "done"),
         "denied" => ("Denied", "failed"),
         "active" => ("Active", "done"),
@@ -45,6 +46,16 @@ pub(crate) fn state(status: &str) -> (&'static str, &'static str) {
         "witnessed" => ("Witnessed", "intact"),
         "broken" => ("Broken", "broken"),
         _ => ("Unknown", "queued"),
+    }
+}
+
+/// The state that is shown of a run: one that waits for a person says so, and for what.
+pub(crate) fn standing(run: &Value) -> &str {
+    match run["waitingFor"]["reason"].as_str() {
+        Some("approval") => "awaiting_approval",
+        Some("input") => "awaiting_answer",
+        Some("unknown_outcome") => "unknown",
+        _ => run["status"].as_str().unwrap_or_default(),
     }
 }
 
@@ -77,7 +88,17 @@ pub(super) fn micros(moment: &Value) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_run_that_waits_says_for_what() {
+        let of = |reason: &str| state(standing(&json!({ "status": "waiting", "waitingFor": { "reason": reason } }))).0;
+        let said = ["approval", "input", "unknown_outcome", "timer"].map(of);
+        assert_eq!(said, ["Needs approval", "Needs an answer", "Outcome unknown", "Waiting"]);
+        assert_eq!(standing(&json!({ "status": "failed" })), "failed");
+    }
 
     #[test]
     fn an_id_is_shown_by_its_end() {

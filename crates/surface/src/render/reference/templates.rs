@@ -62,6 +62,8 @@ fn environment(
     templates.add_filter("yaml", |value: &Value| yaml::yaml(&json(value)));
     templates.add_filter("state", |status: &str| words::state(status).0);
     templates.add_filter("sign", |status: &str| words::state(status).1);
+    templates.add_filter("standing", |run: &Value| words::standing(&json(run)).to_owned());
+    templates.add_filter("counted", units::counted);
     templates.add_filter("tail", words::tail);
     templates.add_filter("took", units::took);
     templates.add_filter("shown", lineage::shown);
@@ -110,6 +112,7 @@ const PAGES: &[(&str, &str)] = sources! {
     "studio/agent.html" "studio/start.html" "studio/field.html" "studio/person.html" "studio/fork.html"
     "studio/compare.html" "studio/events.html" "studio/artifacts.html" "studio/context.html"
     "studio/run.audit.html" "studio/audit.html" "studio/settings.html" "studio/metrics.html" "studio/graph.html"
+    "studio/signs.html"
 };
 
 /// A template for HTML. `facts` are its variables. Tables name their roles, because on a narrow page their cells are
@@ -338,6 +341,19 @@ mod tests {
         assert!(parts[0].starts_with("&lt;é&gt;&lt;é") && parts[0].ends_with("… (cut here: 6000 characters in all)"));
         assert_eq!(parts[1..3], ["&lt;é&gt;&lt;… (cut here: 6000 characters in all)", ""]);
         assert_eq!(parts[3], "&lt;é&gt;".repeat(2000));
+    }
+
+    #[test]
+    fn every_command_on_a_page_is_one() {
+        let mut known = 0;
+        for command in PAGES.iter().flat_map(|(_, source)| source.split("<code>affiant ").skip(1)) {
+            let command = command.split("</code>").next().unwrap_or_default();
+            let parts = command.split("{{").map(|part| part.split_once("}}").map_or(part, |(_, rest)| rest));
+            let command = format!("affiant {}", parts.collect::<Vec<_>>().join("1"));
+            command.lines().for_each(crate::cli::grammar::tests::accepted);
+            known += 1;
+        }
+        assert!(known > 15, "only {known} were found");
     }
 
     #[test]
