@@ -541,6 +541,16 @@ fn a_model_is_asked_by_the_planner_and_not_as_a_tool() {
 }
 
 #[test]
+fn what_the_server_answers_at_its_own_door_is_no_tool_of_an_agent() {
+    let tools = "tools:\n  - operation: key.list@1.0.0\n  - operation: text.render@1.0.0\n  - agent: echo@1.0.0\n";
+    let agent = contract(&AGENT.replacen("tools:\n", tools, 1));
+    let contracts: Vec<_> =
+        ALL.iter().filter(|text| **text != AGENT).map(|text| contract(text)).chain([agent]).collect();
+    let findings = lint::lint(&lint::Lint { contracts: &contracts, beside: &builtin(), ..Default::default() });
+    assert_snapshot!(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), @"contracts/refunder-1.0.0.yaml:18:16: key.list@1.0.0 is answered by the server itself, and no tool that runs can call [not-a-tool] (Remove it; agents call your own operations, the built-in tools, tools of MCP servers and other agents)");
+}
+
+#[test]
 fn expressions_are_checked_by_whoever_knows_the_language() {
     let contracts: Vec<_> =
         [AGENT.replace("${input.amount}", r#"${ {"a": "}"} + input.amount}"#).as_str(), COMMAND, PACK]

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::{
     finding::Finding,
-    model::{Agent, Body, CallTool, Limits, ModelName, ModelPlanner, Planner, RulesPlanner, Schema, Then},
+    model::{
+        Agent, Binding, Body, CallTool, Contract, Limits, ModelName, ModelPlanner, Planner, Ref, RulesPlanner, Schema,
+        Then,
+    },
     references::calls,
     schema::{Found, field, fields, required},
     subagent,
@@ -18,6 +21,9 @@ const ARTIFACTS: &[&str] = &["file", "diff", "output", "report", "log"];
 /// The operation that the planner `model` asks models with.
 const MODEL_CALL: &str = "model.call";
 
+/// The capability of the operations that runs can call without anything beside the server.
+const BUILTIN_TOOLS: &str = "tools.builtin";
+
 pub(super) fn check(subject: &mut Subject<'_>, agent: &Agent, world: &World<'_>) {
     limits(subject, agent);
     budget(subject, agent);
@@ -28,10 +34,8 @@ pub(super) fn check(subject: &mut Subject<'_>, agent: &Agent, world: &World<'_>)
             subject.at(&format!("/tools/{index}/operation"), finding.help("Keep one of the two"));
         }
     }
-    for (index, _) in agent.tools.iter().enumerate().filter(|(_, tool)| &*tool.operation.key == MODEL_CALL) {
-        let finding = Finding::error("not-a-tool", "a model is asked by the planner `model`, not as a tool");
-        let help = "Remove it, and say `planner: { kind: model, ... }`";
-        subject.at(&format!("/tools/{index}/operation"), finding.help(help));
+    for (index, tool) in agent.tools.iter().enumerate() {
+        not_a_tool(subject, index, &tool.operation, world);
     }
     for (pointer, call) in calls(agent) {
         self::call(subject, &pointer, call, agent, world);
@@ -55,6 +59,28 @@ pub(super) fn check(subject: &mut Subject<'_>, agent: &Agent, world: &World<'_>)
             }
         }
     }
+}
+
+/// A run calls tools. It asks no model by itself, and what the server answers at its own door it does not answer to runs.
+fn not_a_tool(subject: &mut Subject<'_>, index: usize, operation: &Ref, world: &World<'_>) {
+    let served = world.get(operation).is_some_and(is_served);
+    let (why, help) = if &*operation.key == MODEL_CALL {
+        let why = "a model is asked by the planner `model`, not as a tool".to_owned();
+        (why, "Remove it, and say `planner: { kind: model, ... }`")
+    } else if served {
+        let why = format!("{operation} is answered by the server itself, and no tool that runs can call");
+        (why, "Remove it; agents call your own operations, the built-in tools, tools of MCP servers and other agents")
+    } else {
+        return;
+    };
+    subject.at(&format!("/tools/{index}/operation"), Finding::error("not-a-tool", why).help(help));
+}
+
+/// Whether the server answers an operation at its door, as it does those that we ship and that are no built-in tools.
+fn is_served(contract: &Contract) -> bool {
+    let Some(operation) = contract.operation().filter(|_| contract.is_builtin()) else { return false };
+    let capability = operation.capability.as_ref().map(|capability| &*capability.key);
+    matches!(operation.binding, Binding::Builtin) && capability != Some(BUILTIN_TOOLS)
 }
 
 /// Money is a decimal text, in a currency.
