@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::{
     advance::{Errand, Turn, dispatch},
     agent::{Hidden, ReadyTool},
-    budget::bounds,
+    budget::{bounds, used_up},
     decide,
     draft::Draft,
     ledger::{NotWritten, totals_of},
@@ -75,12 +75,13 @@ impl Work {
         let tools = calls.iter().filter(|call| call.sends.is_none()).count() as u64;
         if steps + more > self.most_steps() {
             let met = bounds("steps", self.most_steps(), steps, more);
-            return self.end_met(met, "the run has used up its steps", Some(rule), turn);
+            let said = used_up("steps", self.most_steps(), "steps");
+            return self.end_met(met, &said, Some(rule), turn);
         }
         let most = run.submitted.budget.as_ref().and_then(|budget| budget.tool_calls).unwrap_or(u64::MAX);
         if run.tool_calls + tools > most {
             let met = bounds("tool_calls", most, run.tool_calls, tools);
-            return self.end_met(met, "the run has used up its calls of tools", Some(rule), turn);
+            return self.end_met(met, &used_up("calls of tools", most, "tool-calls"), Some(rule), turn);
         }
         for call in &calls {
             if let Some(wrong) = self.wrong_arguments(call) {

@@ -171,8 +171,8 @@ async fn a_model_without_a_price_is_not_asked_where_money_is_bounded_and_never_s
     world.until(&bounded, "failed (price-unknown)").await;
     assert_eq!(
         message(&engine, &bounded).await,
-        "the run has a budget of money, and the price table `none` has no price for main/one. Add a row for it to a table \
-         of your own (`prices = \"FILE\"` in affiant.toml), or bound tokens instead"
+        "the run has a budget of money, and the price table `none` has no price for main/one, so nothing was asked. Add a \
+         row for it to a table of your own (`prices = \"FILE\"` in affiant.toml), or bound tokens there instead of money"
     );
     assert!(world.brain.asked().is_empty());
     let free = run(&engine, "thinker", steps(1)).await;

@@ -24,7 +24,11 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::{McpServer, answer, failed, handler::Quiet, listed::listed, process::Program, server::Server};
-use crate::{failure::refuse, http::from_environment, secrets::Secrets};
+use crate::{
+    failure::refuse,
+    http::{HttpError, from_environment},
+    secrets::Secrets,
+};
 
 /// The largest message of a server. A larger one ends the connection.
 pub(super) const MOST_MESSAGE: usize = 12 << 20;
@@ -192,6 +196,22 @@ impl Link {
     }
 }
 
+/// An address that may not be reached, with the line that opens the way.
+fn barred(server: &str, error: &HttpError) -> ToolFailure {
+    let failure = error.failure(true);
+    match error {
+        HttpError::Address { .. } => ToolFailure {
+            message: format!(
+                "the MCP server `{server}`: {}. If it is meant to be there, say `allow_private = true` in [mcp.{server}] \
+                 of affiant.toml",
+                failure.message
+            ),
+            ..failure
+        },
+        _ => failure,
+    }
+}
+
 /// Our guarded client, spoken over by the protocol's own.
 fn http(
     server: &Server,
@@ -201,7 +221,7 @@ fn http(
 ) -> Result<StreamableHttpClientTransport<reqwest::Client>, ToolFailure> {
     let misset = |why: String| refuse("binding-failed", format!("the MCP server `{}`: {why}", server.name));
     let parsed = Url::parse(url).map_err(|_| misset("its address cannot be read".to_owned()))?;
-    let client = server.http.client(&parsed, allow_private).map_err(|error| error.failure(true))?;
+    let client = server.http.client(&parsed, allow_private).map_err(|error| barred(&server.name, &error))?;
     let fields = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let headers = from_environment(fields, &*server.environment).map_err(|error| misset(error.to_string()))?;
     let mut config = StreamableHttpClientTransportConfig::with_uri(parsed.as_str());

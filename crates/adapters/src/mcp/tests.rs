@@ -288,7 +288,7 @@ async fn an_address_that_may_not_be_reached_or_does_not_let_us_in_is_said_to_be_
     let world = World::of(tempfile::tempdir().unwrap(), gone);
     all.push(told(world.servers.list("peer").await.map(|_| json!({}))));
     insta::assert_snapshot!(all.join("\n"), @"
-    address-not-allowed: 127.0.0.1: this is not an address of the public internet (again: false, uncertain: false)
+    address-not-allowed: the MCP server `peer`: 127.0.0.1: this is not an address of the public internet. If it is meant to be there, say `allow_private = true` in [mcp.peer] of affiant.toml (again: false, uncertain: false)
     binding-failed: the MCP server `peer`: unexpected server response: HTTP 401 Unauthorized: who are you? (again: true, uncertain: false)
     binding-failed: the MCP server `peer`: `Authorization` is read from NOT_SET, which the server's environment does not have (again: false, uncertain: false)
     binding-failed: the MCP server `peer`: 127.0.0.1: no connection: Connection refused (os error 111) (again: true, uncertain: false)

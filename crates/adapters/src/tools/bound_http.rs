@@ -17,7 +17,7 @@ use super::{arguments, template::Template};
 use crate::{
     Environment,
     failure::{declared, reason, refuse},
-    http::{Http, Request, Response, from_environment},
+    http::{Http, HttpError, Request, Response, from_environment},
     secrets::Secrets,
 };
 
@@ -35,9 +35,24 @@ pub(super) async fn call(
 ) -> Result<Value, ToolFailure> {
     let request = request(environment, binding, call)?;
     let reads = request.reads();
-    let ended = http.send(request).await.map_err(|e| e.failure(reads));
+    let ended = http.send(request).await.map_err(|error| failure(&error, reads));
     let ended = ended.and_then(|response| result(&response, reads, &call.operation));
     secrets(environment, binding).hide_from(ended)
+}
+
+/// An error of a request, with the line of the contract that opens the way to a private address.
+fn failure(error: &HttpError, reads: bool) -> ToolFailure {
+    let failure = error.failure(reads);
+    match error {
+        HttpError::Address { .. } => ToolFailure {
+            message: format!(
+                "{}. If the service is meant to be there, say `allowPrivate: true` in the contract's binding",
+                failure.message
+            ),
+            ..failure
+        },
+        _ => failure,
+    }
 }
 
 /// What the service was given that must not come back from it.

@@ -18,6 +18,8 @@ pub(crate) enum NoRoom {
         model: ModelName,
         /// Version of the price table.
         prices: String,
+        /// Whose budget it is, as [`Met::scope`] has it.
+        scope: String,
     },
 }
 
@@ -95,17 +97,47 @@ impl Met {
     }
 }
 
-/// For people, when a model has no price and a budget of money is there.
-pub(crate) fn no_price(model: &ModelName, prices: &str) -> String {
+/// For people, when a model has no price and there is a budget of money.
+pub(crate) fn no_price(model: &ModelName, prices: &str, scope: &str) -> String {
+    let whose = match scope.split_once(':') {
+        Some(("agent", key)) => format!("the agent {key} has a budget of money for the day"),
+        Some((_, name)) => format!("the connection {name} has a budget of money for the day"),
+        None if scope == "run" => "the run has a budget of money".to_owned(),
+        None => "this tenant has a budget of money for the day".to_owned(),
+    };
     format!(
-        "the run has a budget of money, and the price table `{prices}` has no price for {model}. Add a row for it to a \
-         table of your own (`prices = \"FILE\"` in affiant.toml), or bound tokens instead"
+        "{whose}, and the price table `{prices}` has no price for {model}, so nothing was asked. Add a row for it to a \
+         table of your own (`prices = \"FILE\"` in affiant.toml), or bound tokens there instead of money"
+    )
+}
+
+/// For people, when a run has no more of what is counted whole.
+pub(crate) fn used_up(what: &str, most: u64, flag: &str) -> String {
+    format!(
+        "the run has used up its {what}: {most}. To go on from here: affiant run retry RUN --resume, or with another \
+         number: affiant run retry RUN --budget-{flag} NUMBER"
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_model_without_a_price_is_said_with_the_budget_that_asks_for_one() {
+        let model: ModelName = "local/small".parse().unwrap();
+        let said = ["run", "agent:triage", "connection:local", "tenant"].map(|scope| no_price(&model, "2026", scope));
+        let whose = said.map(|text| text.split_once(", and").unwrap().0.to_owned());
+        assert_eq!(
+            whose,
+            [
+                "the run has a budget of money",
+                "the agent triage has a budget of money for the day",
+                "the connection local has a budget of money for the day",
+                "this tenant has a budget of money for the day",
+            ]
+        );
+    }
 
     #[test]
     fn people_are_told_whose_budget_it_is_how_it_stands_and_what_to_do() {

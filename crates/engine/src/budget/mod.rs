@@ -10,7 +10,7 @@ mod room;
 
 pub use agreed::WrongCurrency;
 pub(crate) use agreed::agreed;
-pub(crate) use met::{Met, NoRoom};
+pub(crate) use met::{Met, NoRoom, used_up};
 pub(crate) use pay::bounds;
 pub(crate) use purse::Purse;
 pub(crate) use room::{amount_of, used};

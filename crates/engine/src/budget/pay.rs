@@ -56,8 +56,8 @@ impl Work {
                 Ok(())
             }
             NoRoom::ForNow(met) | NoRoom::Met(met) => self.end_met(met.recorded(), &met.sentence(), Some(rule), turn),
-            NoRoom::NoPrice { model, prices } => {
-                self.end_failed("price-unknown", &no_price(&model, &prices), Some(rule), turn)
+            NoRoom::NoPrice { model, prices, scope } => {
+                self.end_failed("price-unknown", &no_price(&model, &prices, &scope), Some(rule), turn)
             }
         }
     }

@@ -50,9 +50,10 @@ impl Purse {
     pub(crate) fn pay(&self, run: &Run, pending: &[Spend], wanted: Wanted<'_>) -> Result<Paid, NoRoom> {
         let stands = self.stands(run, pending, wanted.model);
         let price = self.price(wanted.model);
-        if price.is_none() && stands.iter().any(|stand| stand.ceiling.cost.is_some()) {
+        let bounded = stands.iter().find(|stand| stand.ceiling.cost.is_some());
+        if let (None, Some(stand)) = (price, bounded) {
             let (model, prices) = (wanted.model.clone(), self.prices.version().to_owned());
-            return Err(NoRoom::NoPrice { model, prices });
+            return Err(NoRoom::NoPrice { model, prices, scope: stand.scope.to_string() });
         }
         let input = tokens_of(wanted.bytes);
         let fitting = |stand: &Stand, reserved: Amount| stand.output(price, input, reserved).min(wanted.max_tokens);

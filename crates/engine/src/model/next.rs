@@ -208,7 +208,10 @@ fn ask(agent: &ReadyAgent, model: &ReadyModel, transcript: &Transcript, facts: &
     let fitted = match fit(transcript, agent, to, model.fixed + instructions.len() as u64) {
         Ok(fitted) => fitted,
         Err(bytes) => {
-            let because = format!("the conversation is {bytes} bytes longer than `context.maxTokens` allows");
+            let because = format!(
+                "the conversation is {bytes} bytes longer than `context.maxTokens` of the agent's planner allows, with \
+                 everything left out that may be. Give it less to read, or allow more there if the model reads more"
+            );
             return plan(RULE.into(), fails("model-failed", because));
         }
     };

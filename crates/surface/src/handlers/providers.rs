@@ -177,7 +177,13 @@ async fn check(services: Arc<Services>, context: Context, input: CheckInput) -> 
 }
 
 fn unanswered(context: &Context, failure: &ModelFailure) -> Refusal {
-    declared(context, "provider-check-failed", format!("{}.", failure.message.trim_end_matches(['.', '?'])))
+    declared(context, "provider-check-failed", sentence(&failure.message))
+}
+
+/// Words with an end: a question keeps its own.
+fn sentence(words: &str) -> String {
+    let words = words.trim_end_matches('.');
+    format!("{words}{}", if words.ends_with('?') { "" } else { "." })
 }
 
 fn declared(context: &Context, code: &str, detail: String) -> Refusal {
@@ -220,6 +226,12 @@ mod tests {
 
     fn connection() -> Value {
         json!({ "name": "anthropic", "kind": "anthropic", "key": KEY, "budgetPerDay": "5.00" })
+    }
+
+    #[test]
+    fn a_question_stays_a_question() {
+        assert_eq!(super::sentence("Is the base URL right?"), "Is the base URL right?");
+        assert_eq!([super::sentence("It failed"), super::sentence("It failed.")], ["It failed.", "It failed."]);
     }
 
     #[tokio::test]

@@ -77,10 +77,49 @@ fn first(there: &Value, here: &Value, place: String) -> Option<(String, String, 
             (0..one.len().max(other.len())).find_map(|index| inner(index.to_string(), one.get(index), other.get(index)))
         }
         _ if there == here => None,
+        (Value::String(one), Value::String(other)) => {
+            let from = parting(one, other);
+            Some((place, shown_from(one, from), shown_from(other, from)))
+        }
         _ => Some((if place.is_empty() { "/".to_owned() } else { place }, shown(Some(there)), shown(Some(here)))),
     }
 }
 
+/// Characters that two texts have in common and that are shown before they part.
+const LEAD: usize = 20;
+
+/// Where to begin to show two texts, so that the place where they part is seen: a little before it.
+fn parting(one: &str, other: &str) -> usize {
+    let same = one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
+    if same < 2 * LEAD { 0 } else { same - LEAD }
+}
+
+/// A text from this character on.
+fn shown_from(text: &str, from: usize) -> String {
+    let rest: String = text.chars().skip(from).take(80).collect();
+    let lead = if from > 0 { "…" } else { "" };
+    shown(Some(&Value::from(format!("{lead}{rest}"))))
+}
+
 fn shown(value: Option<&Value>) -> String {
     value.map_or_else(|| "nothing".to_owned(), |value| shorten(&escape(&value.to_string()), 80))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn texts_are_shown_where_they_part_and_not_where_they_begin() {
+        let text = |said: &str| json!({ "messages": [format!("{} Do {said}.", "the same words, again and again: ".repeat(9))] });
+        let (place, there, here) = first(&text("it"), &text("this"), String::new()).unwrap();
+        insta::assert_snapshot!(format!("{place}\n{there}\n{here}"), @r#"
+        /messages/0
+        "…n and again:  Do it."
+        "…n and again:  Do this."
+        "#);
+        assert_eq!(first(&json!("a"), &json!("b"), String::new()).unwrap().1, "\"a\"");
+    }
 }

@@ -167,7 +167,7 @@ async fn an_address_is_the_contracts_and_not_the_inputs() {
     input-invalid: `id` is part of the address and must be a text, a number or a truth value (again: false, uncertain: false)
     binding-failed: the binding cannot be used: its address holds a brace that belongs to no field (again: false, uncertain: false)
     binding-failed: the binding cannot be used: its address is not absolute (again: false, uncertain: false)
-    address-not-allowed: 127.0.0.1: this is not an address of the public internet (again: false, uncertain: false)
+    address-not-allowed: 127.0.0.1: this is not an address of the public internet. If the service is meant to be there, say `allowPrivate: true` in the contract's binding (again: false, uncertain: false)
     binding-failed: the binding cannot be used: header `x` is read from NOT_SET, which the server's environment does not have (again: false, uncertain: false)
     ");
 }
