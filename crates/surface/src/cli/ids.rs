@@ -6,6 +6,8 @@ use super::{Exit, Failure, client::Client};
 
 /// Letters after the prefix of an id: a ULID.
 const ULID: usize = 26;
+/// Letters of a run's id that say when it began, with the prefix.
+const MOMENT: usize = "run_".len() + 10;
 
 /// The run that a person means: a whole id, its beginning or end (four characters or more), or `@last`.
 pub(super) async fn run(client: &Client, typed: &str) -> Result<String, Failure> {
@@ -47,9 +49,18 @@ pub(super) fn among(rows: &[Value], field: &str, typed: &str) -> Result<String, 
 }
 
 async fn newest(client: &Client) -> Result<String, Failure> {
-    let page = client.query("agent.status", "v1", &json!({ "limit": 1 })).await?;
-    let newest = page["runs"][0]["runId"].as_str().map(str::to_owned);
+    let page = client.query("agent.status", "v1", &json!({ "limit": 50 })).await?;
+    let runs = page["runs"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let newest = runs.iter().find(|run| !is_called(run)).or(runs.first()).and_then(|run| run["runId"].as_str());
+    let newest = newest.map(str::to_owned);
     newest.ok_or_else(|| Failure::new(Exit::NotFound, "run-not-found", "there is no run yet"))
+}
+
+/// Whether another run called this one, and no person began it: its id then has the moment of its parent's
+/// (docs/design/subagents.md), which no fork and no retry has.
+fn is_called(run: &Value) -> bool {
+    let moment = |field: &str| run[field].as_str().and_then(|id| id.get(..MOMENT));
+    moment("parentRunId").is_some_and(|parent| moment("runId") == Some(parent))
 }
 
 /// The part of an id that a person typed, without the ellipsis that tables print before it.

@@ -20,12 +20,25 @@ pub(super) struct Narrator {
     spent: Option<(u64, String)>,
     /// Events told so far.
     pub(super) events: u64,
-    /// The approval that the run waits for.
-    pub(super) pending: Option<Pending>,
+    /// The approvals that the run waits for, by step.
+    pub(super) pending: BTreeMap<u64, Pending>,
     /// How the run ended, with the code of its problem.
     pub(super) ended: Option<(String, Option<String>)>,
-    /// Why the run waits, when nothing but a person can move it.
-    pub(super) parked: Option<String>,
+    /// Questions that nobody has answered yet, by name.
+    questions: BTreeSet<String>,
+    /// Steps of which somebody must say how they ended.
+    unknown: BTreeSet<u64>,
+}
+
+/// What a run waits for, when nothing but a person can move it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waits<'a> {
+    /// That an action is allowed.
+    Approval(&'a Pending),
+    /// An answer.
+    Answer,
+    /// A word on how this step ended.
+    Outcome(u64),
 }
 
 #[derive(Default)]
@@ -82,6 +95,13 @@ impl Narrator {
         quoted(&said)
     }
 
+    /// What the run waits for, if it waits for a person.
+    pub(super) fn waits(&self) -> Option<Waits<'_>> {
+        let approval = self.pending.values().next().map(Waits::Approval);
+        let answer = (!self.questions.is_empty()).then_some(Waits::Answer);
+        approval.or(answer).or_else(|| self.unknown.first().copied().map(Waits::Outcome))
+    }
+
     /// What was heard and not told yet.
     fn finish_words(&mut self) -> Option<String> {
         self.calling.clear();
@@ -89,9 +109,8 @@ impl Narrator {
     }
 
     /// Tokens and money of the whole run, once it has ended.
-    pub(super) fn spent(&self) -> String {
-        let (tokens, cost) = self.spent.clone().unwrap_or((0, "$0.00".to_owned()));
-        format!("{tokens} tokens · {cost}")
+    pub(super) fn spent(&self) -> Option<String> {
+        self.spent.as_ref().map(|(tokens, cost)| format!("{tokens} tokens · {cost}"))
     }
 
     fn tell_event(&mut self, kind: &str, body: &Value) -> Option<String> {
@@ -99,7 +118,7 @@ impl Narrator {
         match kind {
             "step.decided" => self.decided(number, body),
             "step.dispatched" => {
-                self.parked = None;
+                self.unknown.remove(&number);
                 self.step(number).attempts =
                     u32::try_from(body["dispatch"]["attempt"].as_u64().unwrap_or(1)).unwrap_or(1);
                 None
@@ -108,11 +127,11 @@ impl Narrator {
             "step.failed" => Some(self.failed(number, body)),
             "step.unknown" => Some(self.unknown(number, body)),
             "approval.requested" => Some(self.asked(number, body)),
-            "approval.resolved" => Some(self.answered(body)),
+            "approval.resolved" => Some(self.answered(number, body)),
             "artifact.created" => Some(artifact(body)),
             "input.requested" => Some(self.question(body)),
             "input.received" => {
-                self.parked = None;
+                self.questions.remove(text(body, "name"));
                 Some(format!("  ✓ answered           {}", safe_line(text(body, "name"))))
             }
             "timer.set" => Some(format!("  ◌ waits until        {}", text(body, "until"))),
@@ -145,7 +164,7 @@ impl Narrator {
     }
 
     fn observed(&mut self, number: u64, body: &Value) -> String {
-        self.parked = None;
+        self.unknown.remove(&number);
         let how = match body["attempt"].as_u64() {
             Some(0) if self.stubbed.contains(&number) => "not done, this is a dry run".to_owned(),
             Some(0) => "taken from the record".to_owned(),
@@ -154,7 +173,8 @@ impl Narrator {
         format!("  ✓ {:<18} {how}", self.label(number))
     }
 
-    fn failed(&self, number: u64, body: &Value) -> String {
+    fn failed(&mut self, number: u64, body: &Value) -> String {
+        self.unknown.remove(&number);
         let (label, code) = (self.label(number), text(body, "code"));
         match body["retry_at"].as_str() {
             Some(at) if body["unsent"] == true => {
@@ -166,38 +186,42 @@ impl Narrator {
     }
 
     fn unknown(&mut self, number: u64, body: &Value) -> String {
-        self.parked = Some("unknown_outcome".to_owned());
+        self.unknown.insert(number);
         format!("  ? {:<18} nobody saw how it ended ({})", self.label(number), text(body, "because"))
     }
 
     fn asked(&mut self, number: u64, body: &Value) -> String {
         let of = |field: &str| text(body, field).to_owned();
-        self.pending = Some(Pending { approval: of("approval"), action: of("action"), expires: of("expires") });
+        let pending = Pending { approval: of("approval"), action: of("action"), expires: of("expires") };
+        self.pending.insert(number, pending);
         format!("  △ waits for approval {}   expires {}", self.label(number), clock(text(body, "expires")))
     }
 
-    fn answered(&mut self, body: &Value) -> String {
-        self.pending = None;
+    fn answered(&mut self, number: u64, body: &Value) -> String {
+        self.pending.remove(&number);
         let by = body["approver"].as_str().map(|approver| format!(" by {}", safe_line(approver))).unwrap_or_default();
         let mark = if text(body, "decision") == "approved" { "✓" } else { "✗" };
         format!("  {mark} {}{by}", text(body, "decision"))
     }
 
     fn question(&mut self, body: &Value) -> String {
-        self.parked = Some("input".to_owned());
+        self.questions.insert(text(body, "name").to_owned());
         format!("  △ asks               {}", safe_line(text(body, "question")))
     }
 
     fn end(&mut self, kind: &str, body: &Value) -> Option<String> {
         let status = kind.trim_start_matches("run.").to_owned();
-        self.spent = spent(&body["totals"]["usage"]);
+        self.spent = Some(spent(&body["totals"]["usage"]).unwrap_or((0, "$0.00".to_owned())));
         let code = body["code"].as_str().map(str::to_owned);
         let line = match status.as_str() {
             "completed" => None,
             "failed" => Some(format!("  ✗ run failed         {}", code.as_deref().unwrap_or("without a code"))),
             _ => Some(format!("  ⊘ run {status}")),
         };
-        (self.ended, self.pending, self.parked) = (Some((status, code)), None, None);
+        self.ended = Some((status, code));
+        self.pending.clear();
+        self.questions.clear();
+        self.unknown.clear();
         line
     }
 }
@@ -221,12 +245,19 @@ fn quoted(words: &str) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-/// Tokens, and money with its currency.
+/// Tokens, and money with its currency. Tokens without a price are not said to be free. Events call them `unpriced`,
+/// replies `unpricedTokens`.
 pub(super) fn spent(usage: &Value) -> Option<(u64, String)> {
     let (tokens, cost) = (usage["tokens"].as_u64()?, text(usage, "cost"));
     let cost = match text(usage, "currency") {
         "USD" | "" => format!("${}", if cost == "0" || cost.is_empty() { "0.00" } else { cost }),
         currency => format!("{cost} {currency}"),
+    };
+    let unpriced = usage["unpricedTokens"].as_u64().or(usage["unpriced"].as_u64()).unwrap_or_default();
+    let cost = match unpriced {
+        0 => cost,
+        all if all == tokens => "without a price".to_owned(),
+        some => format!("{cost} + {some} tokens without a price"),
     };
     Some((tokens, cost))
 }
@@ -278,7 +309,55 @@ mod tests {
         assert_eq!((told, narrator.events), (expected.map(str::to_owned).to_vec(), 1));
         let totals = json!({ "totals": { "usage": { "tokens": 12, "cost": "0.0031", "currency": "USD" } } });
         narrator.tell(&json!({ "type": "run.completed", "body": totals }));
-        assert_eq!(narrator.spent(), "12 tokens · $0.0031");
+        assert_eq!(narrator.spent().as_deref(), Some("12 tokens · $0.0031"));
+    }
+
+    #[test]
+    fn tokens_without_a_price_are_not_said_to_be_free() {
+        let said = |unpriced: u64| {
+            let usage = json!({ "tokens": 12, "cost": "0.5", "currency": "EUR", "unpriced": unpriced });
+            let mut narrator = Narrator::default();
+            narrator.tell(&json!({ "type": "run.completed", "body": { "totals": { "usage": usage } } }));
+            narrator.spent().unwrap_or_default()
+        };
+        let expected =
+            ["12 tokens · 0.5 EUR", "12 tokens · 0.5 EUR + 7 tokens without a price", "12 tokens · without a price"];
+        assert_eq!([0, 7, 12].map(said), expected);
+        assert_eq!(
+            spent(&json!({ "tokens": 3, "cost": "0", "unpricedTokens": 3 })),
+            Some((3, "without a price".into()))
+        );
+    }
+
+    #[test]
+    fn a_run_waits_until_each_of_its_questions_is_answered() {
+        let event = |kind: &str, body: Value| json!({ "type": kind, "body": body });
+        let asked = |step: u64| event("approval.requested", json!({ "step": step, "approval": format!("apr_{step}") }));
+        let resolved = |step: u64| event("approval.resolved", json!({ "step": step, "decision": "approved" }));
+        let told = [
+            asked(1),
+            asked(2),
+            event("input.requested", json!({ "name": "account", "question": "Which?" })),
+            event("step.unknown", json!({ "step": 3, "because": "lease-lost" })),
+            resolved(1),
+            event("step.observed", json!({ "step": 1, "attempt": 1 })),
+            resolved(2),
+            event("input.received", json!({ "name": "account" })),
+            event("step.failed", json!({ "step": 3, "code": "binding-failed" })),
+        ];
+        let mut narrator = Narrator::default();
+        let waits = told.iter().map(|event| {
+            narrator.tell(event);
+            match narrator.waits() {
+                Some(Waits::Approval(pending)) => pending.approval.clone(),
+                Some(Waits::Answer) => "an answer".to_owned(),
+                Some(Waits::Outcome(step)) => format!("step {step}"),
+                None => "nobody".to_owned(),
+            }
+        });
+        let expected =
+            ["apr_1", "apr_1", "apr_1", "apr_1", "apr_2", "apr_2", "an answer", "step 3", "nobody"].map(str::to_owned);
+        assert_eq!(waits.collect::<Vec<_>>(), expected);
     }
 
     #[test]

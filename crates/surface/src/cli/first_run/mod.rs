@@ -141,6 +141,9 @@ async fn close(context: &Context<'_>, tour: &Tour<'_>, beside: Option<&str>) -> 
         say(context, &line);
     }
     say(context, &tour.done());
+    if tour.failed() {
+        super::run::because(&tour.client, &tour.run).await?.lines().for_each(|line| say(context, line));
+    }
     for line in next_steps(&tour.run, tour.crashed(), beside) {
         say(context, &line);
     }

@@ -16,7 +16,7 @@ use crate::{
         approval::{self, Answer, Decision},
         client::Client,
         fresh_key,
-        narrate::Narrator,
+        narrate::{Narrator, Waits},
         output::text,
         run::follow_events,
         server, terminal,
@@ -111,7 +111,9 @@ impl<'a> Tour<'a> {
                 Stop::Kill(seq) => self.kill_and_restart(seq).await?,
                 Stop::Ended => return Ok(End::Ended(self.exit())),
                 Stop::Waits => {
-                    let Some(pending) = self.narrator.pending.clone() else { return Ok(End::Undecided(Value::Null)) };
+                    let Some(Waits::Approval(pending)) = self.narrator.waits() else {
+                        return Ok(End::Undecided(Value::Null));
+                    };
                     let request = approval::by_id(&self.client, &pending.approval).await?;
                     if let Some(end) = self.decide(request).await? {
                         return Ok(end);
@@ -141,7 +143,7 @@ impl<'a> Tour<'a> {
                 stop = Stop::Kill(last.unwrap_or_default());
                 return true;
             }
-            if narrator.ended.is_none() && (narrator.pending.is_some() || narrator.parked.is_some()) {
+            if narrator.ended.is_none() && narrator.waits().is_some() {
                 stop = Stop::Waits;
                 return true;
             }
@@ -183,7 +185,9 @@ impl<'a> Tour<'a> {
             },
         };
         approval::send(&self.client, &request, decision, None).await?;
-        (self.narrator.pending, self.decided) = (None, Some(decision));
+        let step = request["stepNumber"].as_u64().unwrap_or_default();
+        self.narrator.pending.remove(&step);
+        self.decided = Some(decision);
         Ok(None)
     }
 
@@ -233,6 +237,11 @@ impl<'a> Tour<'a> {
         Ok(crash::read(page["events"].as_array().map(Vec::as_slice).unwrap_or_default()))
     }
 
+    /// Whether the run failed.
+    pub(super) fn failed(&self) -> bool {
+        self.narrator.ended.as_ref().is_some_and(|(status, _)| status == "failed")
+    }
+
     /// The sentence at the end.
     pub(super) fn done(&self) -> String {
         let (status, code) = self.narrator.ended.clone().unwrap_or_default();
@@ -249,7 +258,7 @@ impl<'a> Tour<'a> {
             "{outcome}\n{} events · {} · {} · {}/agent/audit/v1?runId={}",
             self.narrator.events,
             self.stage.cast.planner,
-            self.narrator.spent(),
+            self.narrator.spent().unwrap_or_default(),
             self.client.base(),
             self.run
         )

@@ -3,7 +3,12 @@
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Map, Value, json};
 
-use super::{named, print, run_argument, start::typed};
+use super::{
+    Until,
+    follow::{follow, wait_arguments},
+    named, print, run_argument,
+    start::{announce, finished, typed},
+};
 use crate::cli::{Context, Exit, Failure, ids, terminal::safe_line};
 
 fn value(name: &'static str, placeholder: &'static str, help: &'static str) -> Arg {
@@ -70,7 +75,7 @@ pub(super) fn retry_arguments(command: Command) -> Command {
     let flag = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
     let fresh = flag("fresh-context").help("Read the context packs again instead of the same snapshot");
     let resume = flag("resume").help("Go on where it ended: take its results over and pay for none of them again");
-    budget_arguments(command.arg(run_argument()).arg(fresh).arg(resume))
+    budget_arguments(command.arg(run_argument()).arg(fresh).arg(resume).args(wait_arguments()))
 }
 
 pub(super) async fn retry(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
@@ -85,6 +90,11 @@ pub(super) async fn retry(context: &Context<'_>, matches: &ArgMatches) -> Result
     }
     let reply = client.command("agent.retry", "v1", &input).await?;
     let new = reply["runId"].as_str().unwrap_or_default();
+    if let Some(until) = Until::asked(matches)? {
+        let exit = follow(&client, new, until, &mut |line| announce(context, line)).await?;
+        finished(context, &client, new).await?;
+        return Ok(exit);
+    }
     let text = format!("{new}  again from {}\nFollow: affiant watch {}", ids::short(&run), ids::short(new));
     print(context, reply, "runId", text)?;
     Ok(Exit::Done)

@@ -1,12 +1,16 @@
 //! Verbs that look at a run from outside: compare, replay, explain.
 
+use std::collections::BTreeMap;
+
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Map, Value, json};
 
-use super::{named, print, run_argument};
+use super::{list::shortened, named, print, run_argument, sides};
 use crate::{
     cli::{
-        Context, Exit, Failure, ids,
+        Context, Exit, Failure,
+        client::Client,
+        ids,
         narrate::{counted, spent},
         output::text,
         terminal::{self, safe_line},
@@ -24,12 +28,12 @@ pub(super) async fn compare(context: &Context<'_>, matches: &ArgMatches) -> Resu
     let client = context.client()?;
     let (left, right) = (named(&client, matches, "left").await?, named(&client, matches, "right").await?);
     let reply = client.query("agent.compare", "v1", &json!({ "left": left, "right": right })).await?;
-    let text = comparison(&reply);
+    let text = comparison(&reply, &sides::lines(&client, &left, &right).await?);
     print(context, reply, "left", text)?;
     Ok(Exit::Done)
 }
 
-fn comparison(reply: &Value) -> String {
+fn comparison(reply: &Value, sides: &str) -> String {
     let mut page = String::new();
     for side in ["left", "right"] {
         let run = &reply[side];
@@ -48,6 +52,7 @@ fn comparison(reply: &Value) -> String {
         let word = if reply["same"][what] == true { "same" } else { "differs" };
         page += &format!("{what:<8} {word}\n");
     }
+    page += sides;
     for step in reply["steps"].as_array().into_iter().flatten().filter(|step| step["relation"] != "same") {
         let number = |side: &str| step[side].as_u64().map_or_else(|| "-".to_owned(), |number| number.to_string());
         page += &format!(
@@ -74,10 +79,9 @@ fn used(usage: &Value) -> String {
     let Some((tokens, cost)) = spent(usage).filter(|(tokens, _)| *tokens > 0) else {
         return if usage.is_null() { String::new() } else { "  no tokens".to_owned() };
     };
-    let unpriced = usage["unpricedTokens"].as_u64().map(|tokens| format!(" ({tokens} tokens without a price)"));
     let calls =
         counted(usage["modelCalls"].as_u64().and_then(|calls| calls.try_into().ok()).unwrap_or(0), "model call");
-    format!("  {tokens} tokens · {cost}{} in {calls}", unpriced.unwrap_or_default())
+    format!("  {tokens} tokens · {cost} in {calls}")
 }
 
 pub(super) async fn replay(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Failure> {
@@ -127,7 +131,7 @@ pub(super) async fn explain(context: &Context<'_>, matches: &ArgMatches) -> Resu
         return Ok(Exit::Done);
     }
     let reply = client.query("agent.audit", "v1", &json!({ "runId": run, "given": true })).await?;
-    let mut text = explanation(&reply);
+    let mut text = explanation(&reply, &reasons(&client, &run, &reply).await?);
     if reply["totals"]["modelCalls"].as_u64().is_some_and(|calls| calls > 0) {
         trace::models(&client.query("agent.trace", "v1", &json!({ "runId": run })).await?, &mut text);
     }
@@ -135,11 +139,24 @@ pub(super) async fn explain(context: &Context<'_>, matches: &ArgMatches) -> Resu
     Ok(Exit::Done)
 }
 
-/// Bytes of what a run was given on a line; `-o json` has all of them.
-const GIVEN: usize = 400;
+/// Failed steps whose reasons are told.
+const REASONS: usize = 20;
+
+/// Why steps failed, in the words that whoever asks may read, by step.
+async fn reasons(client: &Client, run: &str, audit: &Value) -> Result<BTreeMap<u64, String>, Failure> {
+    let mut reasons = BTreeMap::new();
+    let failed = audit["steps"].as_array().into_iter().flatten().filter(|step| step["status"] == "failed");
+    for number in failed.filter_map(|step| step["stepNumber"].as_u64()).take(REASONS) {
+        let step = client.query("agent.step.get", "v1", &json!({ "runId": run, "stepNumber": number })).await?;
+        let said = [text(&step["error"], "code"), text(&step["error"], "detail")];
+        let said: Vec<String> = said.iter().filter(|said| !said.is_empty()).map(|said| safe_line(said)).collect();
+        reasons.insert(number, said.join(": "));
+    }
+    Ok(reasons)
+}
 
 /// Six questions, each answered from events whose numbers stand behind the sentence.
-fn explanation(audit: &Value) -> String {
+fn explanation(audit: &Value, reasons: &BTreeMap<u64, String>) -> String {
     let agent = &audit["agent"];
     let mut page = format!(
         "{}  {}@{}  {}\n\n",
@@ -170,7 +187,8 @@ fn explanation(audit: &Value) -> String {
     }
     page += &given(audit);
     for step in audit["steps"].as_array().into_iter().flatten() {
-        page += &step_line(step);
+        let why = step["stepNumber"].as_u64().and_then(|number| reasons.get(&number));
+        page += &step_line(step, why);
     }
     for approval in audit["approvals"].as_array().into_iter().flatten() {
         let who = approval["approver"].as_str().map(|who| format!(" by {}", safe_line(who))).unwrap_or_default();
@@ -192,12 +210,16 @@ fn explanation(audit: &Value) -> String {
         );
     }
     let last = &audit["record"]["lastSeq"];
+    if let Some(result) = audit.get("result") {
+        page += &format!("Gave     {} [#{last}]\n", safe_line(&shortened(result)));
+    }
     if let Some(problem) = audit["problem"]["code"].as_str() {
-        page += &format!("Failed   {problem} [#{last}]\n");
+        let detail = audit["problem"]["detail"].as_str().map(|detail| format!(": {}", safe_line(detail)));
+        page += &format!("Failed   {problem}{} [#{last}]\n", detail.unwrap_or_default());
     }
     let totals = &audit["totals"];
     let cost = format!("{} tokens, {} {}", totals["tokens"], text(totals, "cost"), text(totals, "currency"));
-    let prices = totals["prices"].as_str().map(|table| format!(" by prices `{}`", safe_line(table)));
+    let prices = totals["prices"].as_str().map(|table| format!(", estimated by prices `{}`", safe_line(table)));
     let unpriced = totals["unpricedTokens"].as_u64().map(|tokens| format!(", {tokens} tokens without a price"));
     let by = [prices, unpriced].into_iter().flatten().collect::<String>();
     page += &format!("Cost     {} events, {} steps, {cost}{by} [#0–#{last}]\n", totals["events"], totals["steps"]);
@@ -210,26 +232,22 @@ fn explanation(audit: &Value) -> String {
 
 /// What the run was given, a line each; nothing for those who may not see it.
 fn given(audit: &Value) -> String {
-    let input = audit["given"].get("input").map(|input| ("input", input.to_string()));
-    let prompt = audit["given"]["prompt"].as_str().map(|prompt| ("prompt", prompt.to_owned()));
-    let line = |(what, said): (&str, String)| {
-        let start = &said[..said.floor_char_boundary(GIVEN)];
-        let end = if start.len() < said.len() { format!("… ({} bytes in all)", said.len()) } else { String::new() };
-        format!("Given    {what} {}{end} [#0]\n", safe_line(start))
-    };
-    [input, prompt].into_iter().flatten().map(line).collect()
+    let given =
+        |what: &str| Some(format!("Given    {what} {} [#0]\n", safe_line(&shortened(audit["given"].get(what)?))));
+    ["input", "prompt"].into_iter().filter_map(given).collect()
 }
 
-fn step_line(step: &Value) -> String {
+fn step_line(step: &Value, why: Option<&String>) -> String {
     let label =
         [text(step, "label"), text(step, "operation")].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
     let time = step["durationMicros"].as_u64().map(|micros| format!(", {}", took(micros))).unwrap_or_default();
     format!(
-        "Did      step {}: {} by rule `{}`, {}{time} {}\n",
+        "Did      step {}: {} by rule `{}`, {}{}{time} {}\n",
         step["stepNumber"],
         safe_line(&label),
         text(step, "rule"),
         text(step, "status"),
+        why.map_or_else(String::new, |why| format!(" ({why})")),
         cited(step)
     )
 }

@@ -11,9 +11,19 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use reqwest::Response;
 use serde_json::{Value, json};
 
-use super::{list::because, named, run_argument};
+use super::{
+    list::{because, spent},
+    named, run_argument,
+};
 use crate::{
-    cli::{Context, Exit, Failure, client::Client, ids, narrate::Narrator, stream::Stream, terminal},
+    cli::{
+        Context, Exit, Failure,
+        client::Client,
+        ids,
+        narrate::{Narrator, Waits},
+        stream::Stream,
+        terminal,
+    },
     units::took,
 };
 
@@ -89,6 +99,8 @@ pub(in crate::cli) async fn follow(
     until: Until,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Exit, Failure> {
+    // What it waited for in the past is over: only from the newest event on does waiting stop whoever follows.
+    let newest = if until.blocked { newest(client, run).await? } else { 0 };
     let mut narrator = Narrator::default();
     let tell = RefCell::new(tell);
     let waits = Cell::new(false);
@@ -96,8 +108,9 @@ pub(in crate::cli) async fn follow(
         if let Some(line) = narrator.tell(event) {
             (tell.borrow_mut())(&stamped(&line, event["at"].as_str()));
         }
-        waits.set(narrator.pending.is_some() || narrator.parked.is_some());
-        narrator.ended.is_some() || (until.blocked && waits.get())
+        waits.set(narrator.waits().is_some());
+        let is_now = event["seq"].as_u64().is_some_and(|seq| seq >= newest);
+        narrator.ended.is_some() || (until.blocked && is_now && waits.get())
     };
     let following = follow_events(client, run, None, terminal::out_is_terminal(), &mut take);
     let stopped = tokio::select! {
@@ -114,8 +127,35 @@ pub(in crate::cli) async fn follow(
     if narrator.ended.as_ref().is_some_and(|(status, _)| status == "failed") {
         because(client, run).await?.lines().for_each(&mut *tell);
     }
-    tell(&format!("● {} events · {}", narrator.events, narrator.spent()));
+    if let Some(waits) = narrator.waits() {
+        tell(&format!("  next       {}", way_on(run, waits)));
+    }
+    let spent = match narrator.spent() {
+        Some(spent) => spent,
+        None => spent(client, run).await?,
+    };
+    tell(&format!("● {} events · {spent}", narrator.events));
     Ok(narrator.ended.as_ref().map_or(Exit::RunWaits, |(status, code)| Exit::of_run(status, code.as_deref())))
+}
+
+/// The number of the newest event of a run.
+async fn newest(client: &Client, run: &str) -> Result<u64, Failure> {
+    let audit = client.query("agent.audit", "v1", &json!({ "runId": run, "stepLimit": 1, "maxBytes": 0 })).await?;
+    Ok(audit["record"]["lastSeq"].as_u64().unwrap_or_default())
+}
+
+/// The command with which a person moves a run that waits for one.
+fn way_on(run: &str, waits: Waits<'_>) -> String {
+    let run = ids::short(run);
+    match waits {
+        Waits::Approval(pending) => format!("affiant approval get {}", ids::short(&pending.approval)),
+        Waits::Answer => format!("affiant run answer {run} ANSWER"),
+        Waits::Outcome(step) => {
+            format!(
+                "find out what became of step {step}, then: affiant run resolve {run} --step {step} --outcome OUTCOME"
+            )
+        }
+    }
 }
 
 /// A line as a log needs it where nobody looks at a terminal: when it happened, in UTC, and no columns.

@@ -48,13 +48,9 @@ fn status(row: &Value) -> String {
     if word.is_empty() { status } else { format!("{sign} {word}") }
 }
 
-/// Money; tokens without a price are not said to be free.
+/// Money.
 fn cost(row: &Value) -> String {
-    let Some((_, cost)) = narrate::spent(&row["usage"]) else { return String::new() };
-    match row["usage"]["unpricedTokens"].as_u64() {
-        Some(tokens) => format!("{cost} + {tokens} tokens without a price"),
-        None => cost,
-    }
+    narrate::spent(&row["usage"]).map_or_else(String::new, |(_, cost)| cost)
 }
 
 pub(super) fn arguments(command: Command) -> Command {
@@ -160,19 +156,49 @@ pub(super) async fn get(context: &Context<'_>, matches: &ArgMatches) -> Result<E
     }
     let approvals = client.query("agent.approvals.list", "v1", &json!({ "runId": run, "status": "pending" })).await?;
     let artifacts = client.query("agent.artifacts", "v1.1", &json!({ "runId": run })).await?;
-    let spent = spent(&client, &run).await?;
+    let audit = audit(&client, &run).await?;
+    let spent = used(&audit);
     let mut text = page(&value, &spent, &approvals["approvals"], &artifacts["artifacts"]);
     if value["status"] == "failed" {
         text += &because(&client, &run).await?;
+    }
+    if let Some(result) = result(&audit) {
+        text += &format!("  gave       {}\n", safe_line(&result));
     }
     super::print(context, value, "runId", text)?;
     Ok(Exit::Done)
 }
 
-/// Tokens and money of a run, as its audit says.
-async fn spent(client: &Client, run: &str) -> Result<String, Failure> {
-    let audit = client.query("agent.audit", "v1", &json!({ "runId": run, "stepLimit": 1, "maxBytes": 0 })).await?;
-    Ok(narrate::spent(&audit["totals"]).map_or_else(String::new, |(tokens, cost)| format!("{tokens} tokens · {cost}")))
+/// Tokens and money of a run by now, as its audit says.
+pub(super) async fn spent(client: &Client, run: &str) -> Result<String, Failure> {
+    Ok(used(&audit(client, run).await?))
+}
+
+async fn audit(client: &Client, run: &str) -> Result<Value, Failure> {
+    client.query("agent.audit", "v1", &json!({ "runId": run, "stepLimit": 1, "maxBytes": SHOWN })).await
+}
+
+fn used(audit: &Value) -> String {
+    narrate::spent(&audit["totals"]).map_or_else(String::new, |(tokens, cost)| format!("{tokens} tokens · {cost}"))
+}
+
+/// Bytes of a value that are shown on a line; `-o json` has all of them.
+const SHOWN: usize = 400;
+
+/// What a run gave, on a line.
+fn result(audit: &Value) -> Option<String> {
+    if let Some(whole) = audit.get("result") {
+        return Some(shortened(whole));
+    }
+    let cut = audit["cut"].as_array()?.iter().find(|cut| cut["field"] == "result")?;
+    Some(format!("{}… ({} bytes in all)", text(cut, "start"), cut["size"]))
+}
+
+/// A value as JSON, cut where it is long.
+pub(super) fn shortened(value: &Value) -> String {
+    let said = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let start = &said[..said.floor_char_boundary(SHOWN)];
+    if start.len() < said.len() { format!("{start}… ({} bytes in all)", said.len()) } else { said }
 }
 
 /// Why a run failed, for those who may read it, and the step that it failed by in its own words; a line each.
@@ -184,6 +210,10 @@ pub(in crate::cli) async fn because(client: &Client, run: &str) -> Result<String
         let input = json!({ "runId": run, "stepNumber": step["stepNumber"] });
         let step = client.query("agent.step.get", "v1", &input).await?;
         reasons.push(text(&step["error"], "detail"));
+    }
+    // The run often fails with the words of the step.
+    if reasons.len() == 2 && reasons[0].contains(&reasons[1]) {
+        reasons.pop();
     }
     let said = reasons.iter().filter(|reason| !reason.is_empty());
     Ok(said.map(|reason| format!("  because    {}\n", safe_line(reason))).collect())

@@ -6,11 +6,13 @@ mod follow;
 mod list;
 mod metrics;
 mod preview;
+mod sides;
 mod start;
 
 use clap::{Arg, ArgMatches};
 
 pub(super) use follow::follow_events;
+pub(super) use list::because;
 pub(super) use start::typed;
 
 use follow::{Until, follow};
@@ -82,7 +84,7 @@ pub(super) const NOUN: Noun = Noun {
             name: "retry",
             alias: None,
             about: "Run again what has ended, with the same input",
-            examples: "  affiant run retry 7XK4QZ",
+            examples: "  affiant run retry 7XK4QZ\n  affiant run retry @last --budget-cost 1.00 --wait",
             arguments: change::retry_arguments,
             run: |context, matches| Box::pin(change::retry(context, matches)),
         },

@@ -69,11 +69,12 @@ pub(super) async fn run(context: &Context<'_>, matches: &ArgMatches) -> Result<E
 
 /// Lines about a run that is waited for: to people on standard output, beside data on standard error.
 #[expect(clippy::print_stderr, reason = "progress is not data")]
-fn announce(context: &Context<'_>, line: &str) {
+pub(super) fn announce(context: &Context<'_>, line: &str) {
     if context.format() == Format::Table { crate::cli::terminal::data(line) } else { eprintln!("{line}") }
 }
 
-async fn finished(context: &Context<'_>, client: &Client, run: &str) -> Result<(), Failure> {
+/// The row of a run that was waited for, where data is wanted.
+pub(super) async fn finished(context: &Context<'_>, client: &Client, run: &str) -> Result<(), Failure> {
     if context.format() == Format::Table {
         return Ok(());
     }
