@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn the_table_that_is_built_in_is_one_and_prices_what_it_says() {
         let (prices, _) = prices(&Config::default(), Path::new("/")).unwrap();
-        assert_eq!((prices.version(), prices.currency()), ("2026-11-23", "USD"));
+        assert_eq!((prices.version(), prices.currency()), ("2026-11-23.2", "USD"));
         let usage = ModelUsage { input: 1_000_000, output: 1_000_000, ..ModelUsage::default() };
         let cost = |kind: &str, model: &str| {
             Some(prices.price("any", Some(kind), model, Day(20_780))?.cost(&usage).to_string())

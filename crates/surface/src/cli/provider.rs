@@ -85,6 +85,9 @@ const KNOWN: [(&str, &[&str], &str); 3] = [
     ("gemini", &["GEMINI_API_KEY", "GOOGLE_API_KEY"], "GEMINI_BASE_URL"),
 ];
 
+/// What all runs of a tenant may spend in a day over a connection that charges, unless somebody says otherwise.
+const USUAL_BUDGET: &str = "5.00";
+
 /// Where Ollama listens, unless `OLLAMA_HOST` says otherwise.
 const OLLAMA: &str = "127.0.0.1:11434";
 
@@ -114,7 +117,10 @@ async fn detect(context: &Context<'_>) -> Result<Exit, Failure> {
         found.push(row("ollama", "ollama", &format!("http://{address}"), format!("ollama{base}")));
     }
     if found.is_empty() {
-        note("Nothing found: no key in the environment, and no Ollama on this machine. Nothing was asked or spent.");
+        note(
+            "Nothing found: no key in the environment, and no Ollama on this machine. Nothing was asked or spent.\n\
+             Any compatible server: affiant provider connect NAME --kind openai-chat --base-url URL",
+        );
     } else {
         note(
             "Nothing was asked of a provider, and nothing spent. A variable is only looked for; its value is not shown.",
@@ -164,7 +170,11 @@ fn connect_arguments(command: Command) -> Command {
                 .num_args(0..=1)
                 .default_missing_value(""),
         )
-        .arg(option("budget-per-day", "AMOUNT", "What all runs may spend over it in a day"))
+        .arg(option(
+            "budget-per-day",
+            "AMOUNT",
+            "What all runs may spend over it in a day, or `none`; 5.00 at a provider's own address, none elsewhere",
+        ))
         .arg(
             option("at-once", "COUNT", "Requests that may be under way at once").value_parser(clap::value_parser!(u32)),
         )
@@ -186,6 +196,7 @@ async fn connect(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Fa
     })?;
     let base = given("base-url");
     let key = key(&kind, base.is_some(), given("from-env"))?;
+    let budget = budget(&kind, base.is_some(), given("budget-per-day"));
     let check = !matches.get_flag("no-check");
     let mut input = Map::new();
     let fields = [
@@ -193,7 +204,7 @@ async fn connect(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Fa
         ("kind", Some(json!(kind))),
         ("baseUrl", base.map(Value::from)),
         ("key", key.map(Value::from)),
-        ("budgetPerDay", given("budget-per-day").map(Value::from)),
+        ("budgetPerDay", budget.map(Value::from)),
         ("atOnce", matches.get_one::<u32>("at-once").map(|it| json!(it))),
         ("check", Some(json!(check))),
     ];
@@ -201,9 +212,14 @@ async fn connect(context: &Context<'_>, matches: &ArgMatches) -> Result<Exit, Fa
     if check {
         note(&format!("Asking {} for its list of models, which costs nothing …", safe_line(&name)));
     }
-    let made = context.client()?.command("provider.connect", "1.0.0", &Value::Object(input)).await?;
+    let made = context.client()?.command("provider.connect", "1.0.0", &Value::Object(input)).await;
+    let made = made.map_err(|failure| match failure.code == "provider-check-failed" {
+        true => failure.next("correct the key or the address; --no-check keeps the connection all the same"),
+        false => failure,
+    })?;
     let kept = if made["keyed"] == true { "its key is sealed" } else { "it has no key" };
-    let said = format!("{} is connected at {}; {kept}.", safe_line(&name), safe_line(&text(&made, "baseUrl")));
+    let address = safe_line(&text(&made, "baseUrl"));
+    let said = format!("{} is connected at {address}; {kept}. {}", safe_line(&name), bounded(&made));
     let said = if check { format!("{said} {}", models(&made)) } else { said };
     context.print(Data::One { value: made, text: said, id: name })?;
     Ok(Exit::Done)
@@ -236,6 +252,24 @@ fn key(kind: &str, elsewhere: bool, variable: Option<String>) -> Result<Option<S
     }
 }
 
+/// What all runs may spend over it in a day: what was said, or a little where calls cost money.
+fn budget(kind: &str, elsewhere: bool, said: Option<String>) -> Option<String> {
+    match said.as_deref() {
+        Some("none") => None,
+        None if elsewhere || kind == "ollama" => None,
+        None => Some(USUAL_BUDGET.to_owned()),
+        Some(amount) => Some(amount.to_owned()),
+    }
+}
+
+/// What bounds the spending over a connection, and how to say otherwise.
+fn bounded(made: &Value) -> String {
+    match made["budgetPerDay"].as_str() {
+        Some(amount) => format!("All runs together may spend {amount} over it in a day (--budget-per-day)."),
+        None => "What runs spend over it in a day is not bounded (--budget-per-day).".to_owned(),
+    }
+}
+
 fn models(made: &Value) -> String {
     let names: Vec<String> =
         made["models"].as_array().into_iter().flatten().filter_map(Value::as_str).map(safe_line).collect();
@@ -243,5 +277,20 @@ fn models(made: &Value) -> String {
         [] => "It named no models.".to_owned(),
         all if all.len() <= 8 => format!("Models: {}", all.join(", ")),
         all => format!("Models: {}, … {} in all", all[..7].join(", "), all.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_calls_cost_money_a_day_is_bounded_unless_somebody_says_otherwise() {
+        let of = |kind: &str, elsewhere: bool, said: Option<&str>| budget(kind, elsewhere, said.map(str::to_owned));
+        assert_eq!(of("anthropic", false, None).as_deref(), Some("5.00"));
+        assert_eq!(of("anthropic", false, Some("0.50")).as_deref(), Some("0.50"));
+        assert_eq!(of("anthropic", false, Some("none")), None);
+        // There are no prices for servers of one's own: a budget of money would keep every run from asking them.
+        assert_eq!((of("openai-chat", true, None), of("ollama", false, None)), (None, None));
     }
 }
