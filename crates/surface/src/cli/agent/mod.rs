@@ -38,7 +38,7 @@ pub(super) const NOUN: Noun = Noun {
             name: "new",
             alias: None,
             about: "Write the file of a new agent, with a test",
-            examples: "  affiant agent new hello",
+            examples: "  affiant agent new hello\n  affiant agent new triage --model anthropic/claude-sonnet-4-5",
             arguments: new::arguments,
             run: |context, matches| Box::pin(async { new::run(context, matches) }),
         },
