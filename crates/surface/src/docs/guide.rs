@@ -35,6 +35,7 @@ pub(super) const GUIDE: &[Guide] = guide! {
     "contracts" "Contracts" "What can be asked is written once, in files.";
     "generated-surfaces" "Generated surfaces" "One contract is a route, a tool, a command, a form and a page.";
     "runtimes" "Runtimes" "How an agent decides, and what happens after a crash.";
+    "agents" "An agent, from its file to its record" "One agent with everything an agent can have, file by file.";
     "models" "Connect a model" "Let agents ask a provider of models, with its key sealed.";
     "governance" "Governance" "Who may do what, who is asked, and what the record proves.";
     "auditing" "Auditing a run" "Check a bundle with our verifier or with nothing of ours, and know what that proves.";

@@ -55,6 +55,40 @@ async fn every_link_on_every_page_leads_to_a_page() {
     assert!(seen.len() > 300, "only {} pages were found", seen.len());
 }
 
+/// The contracts in a page's text.
+fn contracts(page: &str) -> Vec<affiant_contract::Contract> {
+    let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let whole = blocks.filter(|block| block.starts_with("kind: "));
+    let read = |text: &str| {
+        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
+        let path = format!("contracts/{}-{}.yaml", field("key:"), field("version:"));
+        affiant_contract::load_file(&path, text).unwrap_or_else(|findings| panic!("{findings:?}"))
+    };
+    whole.map(read).collect()
+}
+
+#[test]
+fn every_contract_that_the_guide_shows_is_one_without_findings() {
+    let (beside, mut told) = (affiant_contract::builtin(), Vec::new());
+    let guide = guide::GUIDE.iter().map(|page| (page.name, page.text));
+    for (name, text) in guide.chain([("README", include_str!("../../../../README.md"))]) {
+        let contracts = contracts(text);
+        let lint = affiant_contract::lint::Lint { contracts: &contracts, beside: &beside, ..Default::default() };
+        let findings = affiant_contract::lint::lint(&lint);
+        if !contracts.is_empty() {
+            told.push(format!("{name}: {} contracts", contracts.len()));
+            told.extend(findings.iter().map(ToString::to_string));
+        }
+    }
+    // The one tool that only `affiant mcp pin` can write.
+    insta::assert_snapshot!(told.join("\n"), @"
+    contracts: 1 contracts
+    agents: 3 contracts
+    contracts/triage-1.0.0.yaml:28:16: mcp.everything.get-sum@1.0.0 is not declared by any contract [dangling-reference] (Add the contract, or remove the reference)
+    README: 1 contracts
+    ");
+}
+
 #[tokio::test]
 async fn a_contract_has_its_page_in_three_formats() {
     for (suffix, kind) in
