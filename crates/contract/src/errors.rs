@@ -3,9 +3,12 @@
 //! REST problems, exit codes, MCP errors and the reference pages all read this table. A code, once shipped,
 //! keeps its meaning; a new meaning is a new code.
 
+mod endings;
+
 use serde::Serialize;
 
 use crate::model::{Auth, Kind, Operation};
+pub use endings::{ENDINGS, Ending, ending};
 
 /// Who can do something about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use affiant_contract::Retry;
+use affiant_contract::{Retry, errors};
 use affiant_journal::{
     ApprovalId, ApprovalResolved, Digest, InputReceived, PrincipalId, Run, RunCancelRequested, RunCancelled, RunFailed,
     StepDispatched, StepFailed, StepObserved, StepUnknown, Timestamp, Usage, Verdict,
@@ -302,6 +302,7 @@ pub fn give_up(
 
 /// The last event of a run that failed.
 pub fn fail_run(run: &Run, code: &str, message: &str, rule: Option<&str>, step: Option<u64>) -> Draft {
+    debug_assert!(errors::ending(code).is_some() || errors::find(code).is_some(), "`{code}` has no page");
     let rule = rule.map(Into::into);
     Draft::from(RunFailed { code: code.into(), met: None, rule, step, totals: totals_of(run) })
         .with("/message", Some(message))

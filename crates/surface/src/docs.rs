@@ -23,7 +23,7 @@ use serde::Serialize;
 
 use crate::render::{
     openapi,
-    reference::{error_index, error_page, html, index, markdown, page, page_markdown},
+    reference::{ending_page, error_index, error_page, html, index, markdown, page, page_markdown},
 };
 pub(crate) use lookup::pairs as sent;
 use lookup::{Format, Found};
@@ -94,6 +94,16 @@ async fn error(State(docs): State<Arc<Docs>>, Path(code): Path<String>) -> Respo
     match (error_page(&docs.registry, code), format) {
         (Some(page), Format::Html) => shown(html("error.html", &page)),
         (Some(page), Format::Markdown) => written(markdown("error.md", &page)),
+        (Some(page), Format::Json) => json(&page),
+        (None, _) => ending(&docs, code, format),
+    }
+}
+
+/// The page of a code with which runs or steps fail.
+fn ending(docs: &Docs, code: &str, format: Format) -> Response {
+    match (ending_page(code), format) {
+        (Some(page), Format::Html) => shown(html("ending.html", &page)),
+        (Some(page), Format::Markdown) => written(markdown("ending.md", &page)),
         (Some(page), Format::Json) => json(&page),
         (None, _) => docs.missing("error code", code),
     }

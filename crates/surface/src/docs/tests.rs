@@ -55,6 +55,18 @@ async fn every_link_on_every_page_leads_to_a_page() {
     assert!(seen.len() > 300, "only {} pages were found", seen.len());
 }
 
+#[tokio::test]
+async fn a_code_with_which_runs_or_steps_fail_has_its_page_and_stands_in_the_list() {
+    let list = get("/docs/errors").await.body;
+    for ending in affiant_contract::errors::ENDINGS {
+        assert!(affiant_contract::errors::find(ending.code).is_none(), "{} is said twice", ending.code);
+        let page = get(&format!("/docs/errors/{}", ending.code)).await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(page.body.contains(ending.title) && list.contains(&format!("/docs/errors/{}", ending.code)));
+    }
+    assert_eq!(get("/docs/errors/no-such-code").await.status, StatusCode::NOT_FOUND);
+}
+
 /// The contracts in a page's text.
 fn contracts(page: &str) -> Vec<affiant_contract::Contract> {
     let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());

@@ -15,8 +15,8 @@ pub(crate) mod yaml;
 use affiant_contract::Registry;
 
 pub use gather::page;
-pub use index::{ErrorIndex, Index, error_index, error_page, index};
-pub use page::{ErrorPage, Page};
+pub use index::{ErrorIndex, Index, ending_page, error_index, error_page, index};
+pub use page::{EndingPage, ErrorPage, Page};
 pub(crate) use pretty::pretty;
 pub(crate) use templates::{html, markdown, studio};
 
@@ -36,11 +36,12 @@ pub fn files(registry: &Registry) -> Vec<File> {
     });
     let errors = error_index(registry);
     let error_files = errors.errors.iter().map(|error| file(&error.path, markdown("error.md", error)));
+    let ending_files = errors.endings.iter().map(|ending| file(&ending.path, markdown("ending.md", ending)));
     let indexes = [
         file("/docs/reference", markdown("index.md", &index(registry))),
         file("/docs/errors", markdown("errors.md", &errors)),
     ];
-    indexes.into_iter().chain(contracts).chain(error_files).collect()
+    indexes.into_iter().chain(contracts).chain(error_files).chain(ending_files).collect()
 }
 
 /// A page below `/docs/` as a file.

@@ -117,8 +117,8 @@ mod tests {
         let (place, there, here) = first(&text("it"), &text("this"), String::new()).unwrap();
         insta::assert_snapshot!(format!("{place}\n{there}\n{here}"), @r#"
         /messages/0
-        "…n and again:  Do it."
-        "…n and again:  Do this."
+        "…gain and again:  Do it."
+        "…gain and again:  Do this."
         "#);
         assert_eq!(first(&json!("a"), &json!("b"), String::new()).unwrap().1, "\"a\"");
     }

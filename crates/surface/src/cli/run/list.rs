@@ -215,8 +215,17 @@ pub(in crate::cli) async fn because(client: &Client, run: &str) -> Result<String
     if reasons.len() == 2 && reasons[0].contains(&reasons[1]) {
         reasons.pop();
     }
+    let next = way_on(&text(&audit["problem"], "code"), &reasons).map(|way| way.replace("RUN", &ids::short(run)));
     let said = reasons.iter().filter(|reason| !reason.is_empty());
-    Ok(said.map(|reason| format!("  because    {}\n", safe_line(reason))).collect())
+    let said = said.map(|reason| format!("  because    {}\n", safe_line(reason)));
+    Ok(said.chain(next.map(|next| format!("  next       {next}\n"))).collect())
+}
+
+/// What to do about a run that failed with this code, unless the reasons say it.
+fn way_on(code: &str, reasons: &[String]) -> Option<&'static str> {
+    let said = ["affiant run retry", "affiant.toml", "pin it again"];
+    let is_said = reasons.iter().any(|reason| said.iter().any(|words| reason.contains(words)));
+    affiant_contract::errors::ending(code).filter(|_| !is_said).map(|ending| ending.remedy)
 }
 
 /// One run for people.
@@ -253,4 +262,17 @@ fn page(row: &Value, spent: &str, approvals: &Value, artifacts: &Value) -> Strin
         );
     }
     page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_about_a_failed_run_is_said_once() {
+        let told = |code: &str, reason: &str| way_on(code, &[reason.to_owned()]).is_some();
+        assert!(told("model-failed", "`main` did not accept the key (401). Run: affiant provider connect main"));
+        assert!(!told("budget-exhausted", "To go on from here: affiant run retry RUN --budget-cost AMOUNT"));
+        assert!(!told("a-code-of-a-contract", "Not yet."));
+    }
 }

@@ -2,13 +2,13 @@
 
 use affiant_contract::{
     Contract, ErrorSpec, Registry,
-    errors::{CATALOGUE, EVERY_CALL},
+    errors::{CATALOGUE, ENDINGS, EVERY_CALL, Ending},
 };
 use serde::Serialize;
 
 use super::{
     gather,
-    page::{ErrorPage, Link, who_can_act},
+    page::{EndingPage, ErrorPage, Link, who_can_act},
 };
 use crate::render::{
     errors::ErrorFact,
@@ -110,6 +110,8 @@ fn entry(registry: &Registry, contract: &Contract) -> Entry {
 pub struct ErrorIndex {
     /// The pages of the codes, by status.
     pub errors: Vec<ErrorPage>,
+    /// Those of the codes with which runs and steps fail.
+    pub endings: Vec<EndingPage>,
 }
 
 /// Every error code: those of the catalogue, and those that contracts declare for themselves.
@@ -124,7 +126,16 @@ pub fn error_index(registry: &Registry) -> ErrorIndex {
         }
     }
     errors.sort_by_key(|page| page.error.status);
-    ErrorIndex { errors }
+    ErrorIndex { errors, endings: ENDINGS.iter().map(ending).collect() }
+}
+
+/// The page of a code with which runs or steps fail, and no call.
+pub fn ending_page(code: &str) -> Option<EndingPage> {
+    affiant_contract::errors::ending(code).map(ending)
+}
+
+fn ending(ending: &Ending) -> EndingPage {
+    EndingPage { ending: *ending, path: format!("/docs/errors/{}", ending.code) }
 }
 
 /// The page of one error code; `None` when nobody gives it.

@@ -279,6 +279,17 @@ pub struct ErrorPage {
     pub declared_by: Vec<Link>,
 }
 
+/// The page of a code with which runs or steps fail.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndingPage {
+    /// The code, and what it means.
+    #[serde(flatten)]
+    pub ending: affiant_contract::errors::Ending,
+    /// Where this page stands, without a suffix.
+    pub path: String,
+}
+
 /// What a category means to the caller.
 pub(crate) fn who_can_act(category: Category) -> &'static str {
     match category {

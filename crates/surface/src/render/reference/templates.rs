@@ -101,6 +101,7 @@ const SOURCES: &[(&str, &str)] = sources! {
     "page.html" "page.md"
     "index.html" "index.md"
     "errors.html" "errors.md" "error.html" "error.md"
+    "ending.html" "ending.md"
     "guide.html" "form.html" "missing.html"
     "audit.html" "audit.macros.html" "audit.md"
 };
