@@ -578,6 +578,19 @@ const checks = {
     });
   },
 
+  async "whoever names a folder that is not allowed reads so, on the run and before it"() {
+    const { context, page } = await visitor({ javaScriptEnabled: false });
+    await go(page, "/agents/release-notes/new");
+    assert(await page.getByRole("complementary").getByText(project, { exact: true }).isVisible());
+    const run = await server.run("release-notes", { repository: "/", write: false });
+    await server.ended(run);
+    await go(page, `/runs/${run}`);
+    assert(await page.locator(".note.failed").getByText(/the folder is not inside a folder that this run may use/).isVisible());
+    await page.getByRole("link", { name: "Folders that agents may use" }).click();
+    await page.waitForURL(/settings#folders/);
+    await context.close();
+  },
+
   async "an operator counts what failed, asks why a list is empty, keeps a view, compares two runs and takes a page away as a call"() {
     const { context, page } = await visitor();
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);

@@ -54,12 +54,20 @@ pub(super) async fn timeline(show: Show, Path(run): Path<String>) -> Shown {
     let first = (after >= 0).then(|| show.with(&[("after", ""), ("from", ""), ("step", "")]));
     let signs: Map<String, Value> = STATES.iter().map(|it| ((*it).to_owned(), json!(state(it)))).collect();
     let facts = json!({
-        "signs": signs, "marks": MARKS, "run": head, "audit": audit, "map": map, "from": after + 1, "step": chosen,
+        "failed": failed(&show, &run, &head, total).await, "signs": signs, "marks": MARKS, "run": head, "audit": audit, "map": map, "from": after + 1, "step": chosen,
         "gave": gave, "whole": whole,
         "tab": "timeline", "next": next, "first": first,
     });
     let title = format!("{} {}", head["agentKey"].as_str().unwrap_or_default(), tail(&run));
     show.page("studio/run.html", &title, "runs", facts).await
+}
+
+/// What the last step of a failed run failed with: as a rule that is the reason, and the run's own is where it led.
+async fn failed(show: &Show, run: &str, head: &Value, steps: u64) -> Option<Value> {
+    let last = steps.checked_sub(1).filter(|_| head["status"] == "failed" && show.is_page())?;
+    let step = show.try_ask("agent.step.get", json!({ "runId": run, "stepNumber": last })).await.ok()?;
+    let detail = step["error"]["detail"].as_str()?;
+    Some(json!({ "stepNumber": last, "detail": detail, "code": step["error"]["code"] }))
 }
 
 /// The longest input that is put into a form, in bytes.

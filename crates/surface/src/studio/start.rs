@@ -157,6 +157,11 @@ fn forget(field: &mut Field) {
     field.fields.iter_mut().for_each(forget);
 }
 
+/// The folders in which runs may work, where the viewer may know them: whoever names another gets a run that fails.
+async fn folders(show: &Show) -> Value {
+    show.try_ask("workspace.list", json!({})).await.map(|mut found| found["workspaces"].take()).unwrap_or_default()
+}
+
 async fn page(show: &Show, name: &str, agent: &Value, filled: Filled) -> Shown {
     let operation = operation(show)?;
     let nothing = Map::new();
@@ -172,7 +177,7 @@ async fn page(show: &Show, name: &str, agent: &Value, filled: Filled) -> Shown {
         .collect();
     let facts = json!({
         "agent": agent, "name": name, "fields": filled.fields, "input": filled.input, "mistakes": mistakes,
-        "wrong": filled.wrong, "calls": said, "policy": agents::policy(show, agent),
+        "folders": folders(show).await, "wrong": filled.wrong, "calls": said, "policy": agents::policy(show, agent),
     });
     let title = format!("Run {}", agent["title"].as_str().unwrap_or_default());
     show.answer(filled.status, "studio/start.html", &title, "agents", facts).await
