@@ -75,6 +75,25 @@ const ROWS: &[Row] = &[
         "{} ms beyond the provider's own time; a thousand conversations at once in {} MiB",
         &[("/step/modelStepOverheadMsMedian", As::Millis), ("/streams/residentKiB", As::MiB)],
     ),
+    (
+        "Studio: a page of a run in the browser, its 10,000th step, the check of its 10,001 events",
+        "studio",
+        "painted after {} ms, there after {} ms, checked in {} ms",
+        &[
+            ("/figures/first paint: run, ms/median", As::Millis),
+            ("/figures/long run: to its last step, ms/median", As::Millis),
+            ("/figures/verification of 10,001 events, ms/median", As::Millis),
+        ],
+    ),
+    (
+        "Studio: 100,000 runs, those of one agent that completed; those that were told two words",
+        "studio",
+        "the whole page in {} ms; in {} ms",
+        &[
+            ("/figures/list of 100,000 runs, status:completed agent:echo: the whole reply, ms/median", As::Millis),
+            ("/figures/list of 100,000 runs, text:\"batch 7\": the whole reply, ms/median", As::Millis),
+        ],
+    ),
     ("`affiant try --yes`, 1,000 commits", "try", "{} s", &[("/seconds", As::Seconds)]),
     (
         "checking a bundle of 100,000 events, offline",
