@@ -136,6 +136,17 @@ fn every_deviation_is_refused_at_its_place() {
 }
 
 #[test]
+fn every_character_is_spelled_the_same_wherever_it_stands() {
+    let characters = (0..=0x7f_u8).map(char::from).chain(['é', '\u{a2}', '\u{2022}', '\u{1f600}']);
+    for character in characters {
+        for (before, after) in (0..20).flat_map(|before| [0, 1, 9].map(|after| (before, after))) {
+            let text = format!("{}{character}{}", "a".repeat(before), "z".repeat(after));
+            assert_eq!(encode(&text).unwrap(), serde_json::to_vec(&text).unwrap(), "{text:?}");
+        }
+    }
+}
+
+#[test]
 fn keys_stand_in_the_order_of_their_text_not_of_their_spelling() {
     let bytes = encode(&json!({"\u{10000}": 1, "\u{ffff}": 2, "a": 3, "\n": 4, "!": 5, "\"": 6, "": 7})).unwrap();
     let text = String::from_utf8(bytes).unwrap();

@@ -69,7 +69,8 @@ impl Writer<'_> {
     /// The number of a stream that begins with this append; none where it has begun. Most appends to a stream that is
     /// not remembered begin one, so this asks before looking.
     fn add_stream(&mut self, tenant: TenantNumber, append: &Append) -> rusqlite::Result<Option<i64>> {
-        self.sql.add_stream.first([&tenant, &append.stream.as_str()], |row| row.get(0))
+        let added = self.sql.add_stream.run([&tenant, &append.stream.as_str()])?;
+        Ok((added > 0).then(|| self.last_row()))
     }
 
     fn add_entries(

@@ -272,6 +272,11 @@ impl<'c> Writer<'c> {
         Ok(())
     }
 
+    /// The number of the row that was added last.
+    pub(super) fn last_row(&self) -> i64 {
+        self.connection.last_insert_rowid()
+    }
+
     /// A tenant's number, if it has ever written.
     pub(super) fn tenant(&mut self, id: &TenantId) -> rusqlite::Result<Option<TenantNumber>> {
         if let Some(tenant) = self.known.tenants.get(id) {
