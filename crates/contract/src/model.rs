@@ -11,6 +11,7 @@ mod model_planner;
 mod operation;
 mod pack;
 mod page;
+mod snug;
 
 use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 

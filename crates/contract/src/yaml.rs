@@ -214,7 +214,8 @@ impl<'a> Reader<'a> {
             let (event, span) = self.next()??;
             let name = match event {
                 Event::MappingEnd => return Some(Value::Object(fields)),
-                Event::Scalar(name, ..) => name.into_owned(),
+                // A copy has no room to spare, and names are most of what a thousand contracts hold.
+                Event::Scalar(name, ..) => String::from(&*name),
                 _ => {
                     self.report("yaml-key", span, "a key must be a text", "Write `name: value`");
                     return None;

@@ -58,6 +58,18 @@ impl Engine {
         already.filter(|until| *until > soon).unwrap_or_else(|| self.lease_end())
     }
 
+    /// Stores documents of one collection that no event has to change with, such as files that are found by their digest.
+    ///
+    /// # Errors
+    ///
+    /// What the store says.
+    pub async fn keep(&self, tenant: &TenantId, collection: &str, documents: Vec<Document>) -> Result<(), EngineError> {
+        let mut append = Append::new(tenant.clone(), collection.into(), 0, Vec::new());
+        append.documents = documents;
+        self.ports.store.append(append).await?;
+        Ok(())
+    }
+
     /// Adds an event to the tenant's administrative stream, with documents that change with it.
     pub async fn record_admin(
         &self,

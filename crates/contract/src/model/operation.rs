@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Ref, Schema, duration};
+use super::{Ref, Schema, duration, snug};
 
 /// A command or a query.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -15,8 +15,10 @@ pub struct Operation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capability: Option<Ref>,
     /// What it accepts: an object schema. Fields it does not name are refused.
+    #[serde(deserialize_with = "snug::deserialize")]
     pub input: Schema,
     /// What it answers: an object schema.
+    #[serde(deserialize_with = "snug::deserialize")]
     pub output: Schema,
     /// The errors it can answer beside those that every call can meet ([`crate::errors::EVERY_CALL`]).
     #[serde(default)]

@@ -15,6 +15,8 @@ use crate::project::Config;
 
 /// The collection of documents that says what the record knows of the configuration.
 const COLLECTION: &str = "configuration";
+/// Files of contracts in one append.
+const FILES: usize = 32;
 
 /// Records what has changed since the last start, for one tenant.
 pub(super) async fn record(
@@ -36,10 +38,14 @@ pub(super) async fn record(
     let before = known(engine, tenant, "contracts").await?;
     if before != json!(now) {
         let new = files.values().filter(|(digest, _)| !mentions(&before, digest));
-        let mut documents: Vec<Document> =
-            new.map(|(digest, text)| document(tenant, CONTRACT_FILES, digest.to_string(), json!(text))).collect();
-        documents.push(document(tenant, COLLECTION, "contracts".to_owned(), json!(now)));
-        say(engine, tenant, "contracts", changes(&before, &now), documents).await?;
+        // First the files, a few at a time: who starts with a thousand need not hold each of them twice.
+        for some in new.collect::<Vec<_>>().chunks(FILES) {
+            let files =
+                some.iter().map(|(digest, text)| document(tenant, CONTRACT_FILES, digest.to_string(), json!(text)));
+            engine.keep(tenant, CONTRACT_FILES, files.collect()).await?;
+        }
+        let known = document(tenant, COLLECTION, "contracts".to_owned(), json!(now));
+        say(engine, tenant, "contracts", changes(&before, &now), vec![known]).await?;
     }
     let rest = [
         ("policy", json!({ "digest": engine.policies().digest() })),

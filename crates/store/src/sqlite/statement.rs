@@ -4,7 +4,7 @@
 //! somebody moves a line. Here the names stand beside the statement in Rust; each is looked up once, when the
 //! statement is prepared, and a name that is missing on either side is an error then.
 
-use rusqlite::{Connection, Error, Result, Row, Statement, ToSql};
+use rusqlite::{Connection, Error, PrepFlags, Result, Row, Statement, ToSql};
 
 /// A prepared statement with `N` parameters, in the order in which Rust names them.
 pub(super) struct Prepared<'c, const N: usize> {
@@ -14,7 +14,9 @@ pub(super) struct Prepared<'c, const N: usize> {
 
 impl<'c, const N: usize> Prepared<'c, N> {
     pub(super) fn new(connection: &'c Connection, sql: &str, names: [&str; N]) -> Result<Self> {
-        let statement = connection.prepare(sql)?;
+        // What lives as long as its connection is kept apart from the small memory that SQLite sets aside for each: that
+        // is for what comes and goes while statements are carried out.
+        let statement = connection.prepare_with_flags(sql, PrepFlags::SQLITE_PREPARE_PERSISTENT)?;
         let mut places = [0; N];
         for (place, name) in places.iter_mut().zip(names) {
             *place = statement.parameter_index(name)?.ok_or_else(|| Error::InvalidParameterName(name.to_owned()))?;
