@@ -20,6 +20,8 @@ if (!folder || !affiant) {
   console.error("usage: AFFIANT=BINARY node check.mjs FOLDER [CHECK…]");
   process.exit(2);
 }
+/** How long a page is waited for, in milliseconds: for ever, nearly. A machine may be busy, and nothing is timed here. */
+const LIMIT = 120_000;
 const budgets = JSON.parse(await readFile(new URL("budgets.json", import.meta.url), "utf8"));
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -184,6 +186,7 @@ async function visitor(options = {}) {
     page.on("pageerror", (error) => outside.push(`script error: ${error.message}`));
   });
   const page = await context.newPage();
+  page.setDefaultTimeout(LIMIT);
   await page.goto(await server.door());
   return { context, page };
 }
